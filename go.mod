@@ -1,0 +1,3 @@
+module seven-servers
+
+go 1.26

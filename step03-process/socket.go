@@ -1,0 +1,194 @@
+// This file makes the socket system calls. Every socket blocks: a call that
+// has nothing to return yet holds its thread.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// backlog is how many connections the kernel keeps ready for accept(2).
+const backlog = 128
+
+// acceptPause is how long to wait for a descriptor when all are taken.
+const acceptPause = 250 * time.Millisecond
+
+// listen opens a socket that listens on addr, a "host:port", and returns its
+// descriptor. Port 0 lets the kernel choose a free port.
+func listen(addr string) (int, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return -1, err
+	}
+	family, sockaddr := toSockaddr(tcp)
+	fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return -1, err
+	}
+	syscall.CloseOnExec(fd)
+	if err := bindAndListen(fd, sockaddr); err != nil {
+		syscall.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// bindAndListen makes a listener of a socket.
+func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
+	// Connections that the server has closed stay in TIME_WAIT for a minute.
+	// Without this option, nobody could bind their port until then.
+	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
+		syscall.SO_REUSEADDR, 1)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Bind(fd, sockaddr); err != nil {
+		return err
+	}
+	return syscall.Listen(fd, backlog)
+}
+
+// toSockaddr puts an address into the form of the system calls. An address
+// without a host means every IPv4 interface of this machine.
+func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr) {
+	if a.IP != nil && a.IP.To4() == nil {
+		sa6 := &syscall.SockaddrInet6{Port: a.Port}
+		copy(sa6.Addr[:], a.IP)
+		return syscall.AF_INET6, sa6
+	}
+	sa4 := &syscall.SockaddrInet4{Port: a.Port}
+	copy(sa4.Addr[:], a.IP.To4())
+	return syscall.AF_INET, sa4
+}
+
+// addressOf asks the kernel which "host:port" a socket is bound to.
+func addressOf(fd int) (string, error) {
+	sockaddr, err := syscall.Getsockname(fd)
+	if err != nil {
+		return "", err
+	}
+	var a net.TCPAddr
+	switch sa := sockaddr.(type) {
+	case *syscall.SockaddrInet4:
+		a.IP, a.Port = sa.Addr[:], sa.Port
+	case *syscall.SockaddrInet6:
+		a.IP, a.Port = sa.Addr[:], sa.Port
+	}
+	return a.String(), nil
+}
+
+// accept waits for the next client and returns the descriptor of its
+// connection.
+func accept(listener int) (int, error) {
+	for {
+		fd, _, err := syscall.Accept(listener)
+		switch err {
+		case nil:
+			syscall.CloseOnExec(fd)
+			return fd, nil
+		case syscall.EINTR, syscall.ECONNABORTED:
+			// A signal came, or the client left while it waited: go on.
+		case syscall.EMFILE, syscall.ENFILE:
+			// The clients that are being served free descriptors as they
+			// leave. Without the pause, the loop would spin until then.
+			fmt.Fprintf(os.Stderr, "%s: accept: %v; waiting for "+
+				"a connection to end\n", step, err)
+			time.Sleep(acceptPause)
+		default:
+			return -1, err
+		}
+	}
+}
+
+// conn is a connection: a blocking socket with time limits.
+type conn struct {
+	fd                          int
+	readDeadline, writeDeadline time.Time
+}
+
+// Read waits for bytes until the read deadline. It returns io.EOF when the
+// client will send no more.
+func (c *conn) Read(p []byte) (int, error) {
+	for {
+		err := c.setTimeout(syscall.SO_RCVTIMEO, c.readDeadline)
+		if err != nil {
+			return 0, err
+		}
+		n, err := syscall.Read(c.fd, p)
+		switch {
+		case err == syscall.EINTR:
+			// The time limit counts on: it is a point in time.
+		case err == syscall.EAGAIN:
+			return 0, os.ErrDeadlineExceeded
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+// Write sends all of p, or returns how many bytes of it the kernel has taken
+// when the write deadline came.
+func (c *conn) Write(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		err := c.setTimeout(syscall.SO_SNDTIMEO, c.writeDeadline)
+		if err != nil {
+			return sent, err
+		}
+		n, err := syscall.Write(c.fd, p[sent:])
+		switch err {
+		case nil:
+			sent += n
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return sent, os.ErrDeadlineExceeded
+		default:
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// setTimeout lets the next system call wait until the deadline at most. The
+// kernel takes a duration, and each call starts it anew: set once, it would
+// give a client that drips single bytes all the time in the world.
+func (c *conn) setTimeout(option int, deadline time.Time) error {
+	left := time.Until(deadline)
+	if left < time.Microsecond {
+		// Zero would mean: for ever.
+		return os.ErrDeadlineExceeded
+	}
+	timeout := syscall.NsecToTimeval(left.Nanoseconds())
+	return syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, option, &timeout)
+}
+
+// SetReadDeadline sets until when Read may wait.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.readDeadline = t
+	return nil
+}
+
+// SetWriteDeadline sets until when Write may wait.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.writeDeadline = t
+	return nil
+}
+
+// CloseWrite tells the client that no more bytes follow. It may still send.
+func (c *conn) CloseWrite() error {
+	return syscall.Shutdown(c.fd, syscall.SHUT_WR)
+}
+
+// Close gives the descriptor back.
+func (c *conn) Close() error {
+	return syscall.Close(c.fd)
+}
