@@ -1,33 +1,27 @@
-// Step 2 serves files, to one client at a time. While it serves one, all
-// others wait in the listener's backlog: try it with -delay 1s and two tabs.
+// Step 2 serves files, to one client at a time. Whoever comes meanwhile waits
+// in the backlog of the listener: in the kernel, not in this program.
 //
-// Run it with go run ./step02-static and open http://127.0.0.1:8080/.
+// See it: go run ./step02-static -delay 1s, then load the page in two tabs.
 package main
 
 import "runtime"
 
+// step is the name of this program in messages and in the Server field.
 const step = "step02-static"
 
 func main() {
 	addr, s := parseFlags()
-	listener, err := listen(addr)
+	listener, bound, err := listen(addr)
 	if err != nil {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	if addr, err = addressOf(listener); err != nil {
-		fatal("getsockname: %v", err)
-	}
-	announce(addr)
-	// Go may move a goroutine from thread to thread. The log and the Server
-	// field name threads: here it is one from first to last.
-	runtime.LockOSThread()
+	announce(bound)
 
+	// Go may move this goroutine to another thread at any time. The log names
+	// the thread, so that you can see that there is only one: stay on it.
+	runtime.LockOSThread()
 	for id := 1; ; id++ {
-		fd, err := accept(listener)
-		if err != nil {
-			fatal("accept: %v", err)
-		}
-		s.serve(&conn{fd: fd}, id)
+		s.serve(&conn{fd: accept(listener)}, id)
 	}
 }

@@ -1,69 +1,110 @@
-// Step 3
+// Step 3 gives each connection a process of its own: while one client is slow,
+// the others are served. A process cannot harm another one's memory, but it
+// costs more than the request that it serves.
+//
+// See it: ps -ef | grep step03 while a page loads with -delay 1s.
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
 )
 
+// step is the name of this program in messages and in the Server field.
 const step = "step03-process"
 
-// maxProcesses is how many connections are served at once; the others wait in
-// the backlog.
+// maxProcesses is how many connections are served at once. Further ones wait
+// in the backlog, so that a crowd of clients cannot use up all memory.
 const maxProcesses = 64
 
-const connVariable = "SEVEN_SERVERS_CONN"
+// connVariable tells a child, in its environment, the number of its connection.
+const connVariable = "STEP03_CONNECTION"
 
 func main() {
 	addr, s := parseFlags()
 	if id, err := strconv.Atoi(os.Getenv(connVariable)); err == nil {
-		runtime.LockOSThread()
+		// This is a child. Its connection is the descriptor after standard
+		// input, output and error.
 		s.serve(&conn{fd: 3}, id)
 		return
 	}
-	listener, err := listen(addr)
+	listener, bound, err := listen(addr)
 	if err != nil {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	if addr, err = addressOf(listener); err != nil {
-		fatal("getsockname: %v", err)
-	}
-	announce(addr)
-	p:=children{pids: map[int]bool{}, slots: make(chan struct{}, maxProcesses)}
-	sigs := make(chan os.Signal, 1)
-	signal.Notify(sigs, syscall.SIGCHLD)
-	go func() { for range sigs { p.reap() } } ()
+	announce(bound)
 
+	p := parent{pids: map[int]bool{}, slots: make(chan bool, maxProcesses)}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGINT, syscall.SIGTERM)
+	go p.watch(signals)
 	for id := 1; ; id++ {
-		p.slots <- struct{}{}
-		fd, err := accept(listener)
-		if err != nil {
-			fatal("accept: %v", err)
-		}
+		p.slots <- true // waits while maxProcesses are running
+		fd := accept(listener)
 		p.start(fd, id)
+		// The child has its own copy. If ours stayed open, the connection
+		// would not end when the child closes its copy.
 		syscall.Close(fd)
 	}
 }
-type children struct{ sync.Mutex; pids map[int]bool; slots chan struct{} }
-func (p *children) start(fd, id int) {
-	exe, _ := os.Executable()
-	env := append(os.Environ(), connVariable+"="+strconv.Itoa(id))
+
+// parent knows the processes that are running, each with a slot.
+type parent struct {
+	sync.Mutex
+	pids  map[int]bool
+	slots chan bool
+}
+
+// start starts this program again, as a child that serves one connection. C
+// would fork here; a Go program has several threads, and fork copies only one.
+func (p *parent) start(fd, id int) {
 	p.Lock()
 	defer p.Unlock()
-	pid, err := syscall.ForkExec(exe, os.Args, &syscall.ProcAttr{Env: env, Files: []uintptr{0,1,2,uintptr(fd)}})
-	if err != nil { fmt.Println(err); return }
-	p.pids[pid] = true
+	program, err := os.Executable()
+	if err == nil {
+		var pid int
+		pid, err = syscall.ForkExec(program, os.Args, &syscall.ProcAttr{
+			Env:   append(os.Environ(), connVariable+"="+strconv.Itoa(id)),
+			Files: []uintptr{0, 1, 2, uintptr(fd)},
+		})
+		p.pids[pid] = err == nil
+	}
+	if err != nil {
+		warn("cannot start a process for connection %d: %v", id, err)
+		<-p.slots
+	}
 }
-func (p *children) reap() {
+
+// watch waits for the children, and ends them with their parent.
+func (p *parent) watch(signals chan os.Signal) {
+	for sig := range signals {
+		if sig == syscall.SIGCHLD {
+			p.reap()
+			continue
+		}
+		p.Lock() // for good: nothing may be started any more
+		for pid := range p.pids {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		os.Exit(128 + int(sig.(syscall.Signal)))
+	}
+}
+
+// reap waits for the children that have ended. Until then each is a zombie: its
+// parent might still ask how it ended. One signal can stand for several.
+func (p *parent) reap() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-		if err != nil || pid <= 0 { return }
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || pid == 0 {
+			return // none has ended, or there is none
+		}
 		p.Lock()
 		delete(p.pids, pid)
 		p.Unlock()

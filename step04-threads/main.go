@@ -1,40 +1,36 @@
-// Step 4 gives each connection a thread of its own. A thread shares memory and
-// descriptors with all others: it is cheaper than a process, and whoever
-// serves the connection must be the only one to close it.
+// Step 4 gives each connection a thread of its own. Threads share memory and
+// descriptors: they cost less than processes, and nothing protects one from
+// another.
 //
-// See the threads while clients wait: ps -eLf | grep step04-threads
+// See it: ps -eLf | grep step04 while a page loads with -delay 1s.
 package main
 
 import "runtime"
 
+// step is the name of this program in messages and in the Server field.
 const step = "step04-threads"
 
-// maxThreads is how many connections are served at once; the others wait in
-// the backlog. The Go runtime ends a program that has 10,000 threads.
+// maxThreads is how many connections are served at once. Further ones wait in
+// the backlog. At 10,000 threads, the Go runtime would end the program.
 const maxThreads = 1000
 
 func main() {
 	addr, s := parseFlags()
-	listener, err := listen(addr)
+	listener, bound, err := listen(addr)
 	if err != nil {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	if addr, err = addressOf(listener); err != nil {
-		fatal("getsockname: %v", err)
-	}
-	announce(addr)
+	announce(bound)
 
-	slots := make(chan struct{}, maxThreads)
+	slots := make(chan bool, maxThreads)
 	for id := 1; ; id++ {
-		slots <- struct{}{} // waits while all slots are taken
-		fd, err := accept(listener)
-		if err != nil {
-			fatal("accept: %v", err)
-		}
+		slots <- true // waits while maxThreads are running
+		fd := accept(listener)
+		// No close here: the descriptor is the same one in both threads.
 		go func() {
-			// From here on, this goroutine has a thread for itself. It never
-			// unlocks it, so the thread ends when the goroutine does.
+			// A locked goroutine has a thread for itself. It never unlocks:
+			// so the thread ends when the goroutine does.
 			runtime.LockOSThread()
 			s.serve(&conn{fd: fd}, id)
 			<-slots

@@ -34,14 +34,13 @@ func parseFlags() (addr string, s *server) {
 	if s.delay < 0 {
 		fatal("-delay %v is negative; it must be 0 or more", s.delay)
 	}
-	var err error
-	if *dir == "" {
-		s.site, err = fs.Sub(builtIn, "html")
-	} else {
-		s.site, err = openDirectory(*dir)
-	}
-	if err != nil {
-		fatal("cannot serve the site: %v; choose a directory with -dir", err)
+	s.site = builtInSite{}
+	if *dir != "" {
+		root, err := os.OpenRoot(*dir)
+		if err != nil {
+			fatal("cannot serve %s: %v; -dir takes a directory", *dir, err)
+		}
+		s.site = directory{root}
 	}
 	return addr, s
 }
@@ -51,20 +50,28 @@ func announce(addr string) {
 	fmt.Printf("%s: serving http://%s/ (Ctrl-C to stop)\n", step, addr)
 }
 
+// warn prints one line that says what failed.
+func warn(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, step+": "+format+"\n", args...)
+}
+
 // fatal ends the program with one line that says what failed.
 func fatal(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, step+": "+format+"\n", args...)
+	warn(format, args...)
 	os.Exit(1)
+}
+
+// builtInSite is the site that is part of the executable.
+type builtInSite struct{}
+
+// Open opens a page of the site.
+func (builtInSite) Open(name string) (fs.File, error) {
+	return builtIn.Open("html/" + name)
 }
 
 // directory is a site on disk. os.Root follows neither ".." nor a symbolic
 // link out of it.
 type directory struct{ *os.Root }
-
-func openDirectory(name string) (fs.FS, error) {
-	root, err := os.OpenRoot(name)
-	return directory{root}, err
-}
 
 // Open opens a file of the site. It does not wait: a named pipe would hold the
 // server until somebody writes to it.

@@ -337,6 +337,7 @@ type response struct {
 	length   int64  // Content-Length
 	body     io.ReadCloser
 	left     int64  // bytes of body that are still to be sent
+	date     string // Date
 	who      string // process and thread that answer, from whoAmI
 	conn     int    // number of the connection, from 1
 	request  int    // number of the request on this connection, from 1
@@ -365,8 +366,11 @@ func (s *server) find(urlPath, query string) (response, *problem) {
 	// Clean resolves every "..", and never to more than "/".
 	name := path.Clean(urlPath)[1:]
 	isDir := name == "" || strings.HasSuffix(urlPath, "/")
-	if isDir {
-		name = path.Join(name, "index.html")
+	switch {
+	case name == "":
+		name = "index.html"
+	case isDir:
+		name += "/index.html"
 	}
 	file, err := s.site.Open(name)
 	if err != nil {
@@ -483,7 +487,7 @@ func appendHead(b []byte, res *response) []byte {
 	b = append(b, ' ')
 	b = append(b, phrases[res.status]...)
 	b = append(b, "\r\nDate: "...)
-	b = time.Now().UTC().AppendFormat(b, dateFormat)
+	b = append(b, res.date...)
 	b = append(b, "\r\nServer: "+step+" ("...)
 	b = append(b, res.who...)
 	b = append(b, "; conn "...)

@@ -13,27 +13,30 @@ import (
 // backlog is how many connections the kernel keeps ready for accept(2).
 const backlog = 128
 
-// acceptPause is how long to wait for a descriptor when all are taken.
+// acceptPause is how long to wait before the next try when accept has failed.
 const acceptPause = 250 * time.Millisecond
 
-// listen opens a socket that listens on addr, a "host:port", and returns its
-// descriptor. Port 0 lets the kernel choose a free port.
-func listen(addr string) (int, error) {
+// listen opens a socket that listens on addr, a "host:port". It returns its
+// descriptor and the address with the port that it got: 0 asks for a free one.
+func listen(addr string) (fd int, bound string, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return -1, err
+		return -1, "", err
 	}
 	family, sockaddr := toSockaddr(tcp)
-	fd, err := syscall.Socket(family, syscall.SOCK_STREAM, 0)
+	fd, err = syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err != nil {
-		return -1, err
+		return -1, "", err
 	}
 	syscall.CloseOnExec(fd)
-	if err := bindAndListen(fd, sockaddr); err != nil {
-		syscall.Close(fd)
-		return -1, err
+	if err = bindAndListen(fd, sockaddr); err == nil {
+		bound, err = addressOf(fd)
 	}
-	return fd, nil
+	if err != nil {
+		syscall.Close(fd)
+		return -1, "", err
+	}
+	return fd, bound, nil
 }
 
 // bindAndListen makes a listener of a socket.

@@ -1,0 +1,63 @@
+// Step 6 serves all connections with one thread and without the help of the
+// runtime: no socket blocks, and all are tried in turn. A connection is kept
+// for the next request, since it costs no thread to keep it.
+//
+// The loop never rests: it takes a whole core even when nobody is there. See it
+// in top. A sleep in the loop would let every client wait; step 7 knows better.
+package main
+
+import (
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// step is the name of this program in messages and in the Server field.
+const step = "step06-nonblocking"
+
+func main() {
+	addr, s := parseFlags()
+	listener, bound, err := listen(addr)
+	if err != nil {
+		fatal("cannot listen on %s: %v; choose another address with -addr",
+			addr, err)
+	}
+	announce(bound)
+
+	// One thread from first to last: the log can name it.
+	runtime.LockOSThread()
+	all := newConns(s)
+	var resume time.Time // when to accept again, after a failure
+	for {
+		now := time.Now()
+		all.startTurn(now)
+		if now.After(resume) && !acceptAll(listener, all) {
+			resume = now.Add(acceptPause)
+		}
+		// serve may remove the connection from the map. Go allows that; in a
+		// list, the loop would skip the next connection.
+		for _, c := range all.byFD {
+			all.serve(c)
+		}
+		all.expire(now)
+	}
+}
+
+// acceptAll takes the clients that wait in the backlog. It reports whether that
+// went well.
+func acceptAll(listener int, all *conns) bool {
+	for range backlog {
+		fd, err := accept(listener)
+		if err == syscall.EAGAIN {
+			break // nobody waits
+		}
+		if err != nil {
+			// Most likely EMFILE: all descriptors are taken. Those who have
+			// them are served on, and give them back some time.
+			warn("accept: %v; trying again", err)
+			return false
+		}
+		all.add(fd)
+	}
+	return true
+}
