@@ -93,8 +93,8 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 	return next
 }
 
-// tryConn serves a connection. While it has a response to send, epoll watches
-// for room alone: it may not be read, and bytes to read would never let us sleep.
+// tryConn serves a connection. While it has a response to send, epoll reports
+// room alone: its next request has to wait, and would be reported for ever.
 func (l *loop) tryConn(c *conn) {
 	was := c.sending()
 	if !l.serve(c) || c.sending() == was {

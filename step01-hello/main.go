@@ -1,0 +1,183 @@
+// Step 1 is the smallest server that a browser understands. It makes the system
+// calls of a server by hand, and greets whoever comes.
+//
+// Run it with go run ./step01-hello and open http://127.0.0.1:8080/. Or watch
+// the conversation with curl -v http://127.0.0.1:8080/.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// readTime is how long a client may say nothing. Without a limit, one silent
+// client would hold this server for ever.
+const readTime = 5 * time.Second
+
+// drainTime is how long a client may go on sending after the greeting.
+const drainTime = 2 * time.Second
+
+const page = `<!doctype html>
+<html lang="en">
+<title>Hello</title>
+<h1>Hello, you who found this port!</h1>
+<p>Привет! 你好! ¡Hola! These bytes came through a socket.</p>
+</html>
+`
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:8080",
+		"listen on this `host:port`; port 0 picks a free one")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fatal("unexpected argument %q; see -h for the flags", flag.Arg(0))
+	}
+	listener, bound, err := listen(*addr)
+	if err != nil {
+		fatal("cannot listen on %s: %v; choose another address with -addr",
+			*addr, err)
+	}
+	fmt.Printf("step01-hello: serving http://%s/ (Ctrl-C to stop)\n", bound)
+
+	for id := 1; ; id++ {
+		// accept takes the next client out of the backlog, and waits for one
+		// if there is none. The client gets a socket of its own.
+		client, _, err := syscall.Accept(listener)
+		for err != nil {
+			// A signal came, or the client has left already, or all descriptors
+			// are taken. The pause keeps us from spinning in the last case.
+			time.Sleep(10 * time.Millisecond)
+			client, _, err = syscall.Accept(listener)
+		}
+		fmt.Printf("\nconnection %d\n", id)
+		if err := greet(client); err != nil {
+			fmt.Printf("  ended early: %v\n", err)
+		}
+		// Left open, the descriptor would be lost: some thousand clients later
+		// there would be none for the next.
+		syscall.Close(client)
+	}
+}
+
+// listen makes the socket that clients connect to. It also returns the address
+// with the port that it got, since port 0 means any free one.
+func listen(addr string) (listener int, bound string, err error) {
+	tcp, err := net.ResolveTCPAddr("tcp4", addr)
+	if err != nil {
+		return -1, "", err
+	}
+	// Without a host, the address stays 0.0.0.0: all networks of this machine.
+	sockaddr := &syscall.SockaddrInet4{Port: tcp.Port}
+	copy(sockaddr.Addr[:], tcp.IP.To4())
+
+	// A stream over the Internet, that is TCP: bytes arrive whole, in order.
+	listener, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return -1, "", err
+	}
+	// A connection that the server closes stays in TIME_WAIT for a minute.
+	// Without this option, a new server could not bind the port until then.
+	err = syscall.SetsockoptInt(listener, syscall.SOL_SOCKET,
+		syscall.SO_REUSEADDR, 1)
+	if err != nil {
+		return -1, "", err
+	}
+	if err := syscall.Bind(listener, sockaddr); err != nil {
+		return -1, "", err
+	}
+	// From here on, the kernel completes connections without us. It keeps up
+	// to 128 of them ready: this is the backlog.
+	if err := syscall.Listen(listener, 128); err != nil {
+		return -1, "", err
+	}
+	name, err := syscall.Getsockname(listener)
+	if got, ok := name.(*syscall.SockaddrInet4); ok {
+		bound = fmt.Sprintf("%v:%d", net.IP(got.Addr[:]), got.Port)
+	}
+	return listener, bound, err
+}
+
+// greet prints what the client sends and answers with the page.
+func greet(client int) error {
+	// One read is not always one request: a long one comes in several packets.
+	// For a greeting the first bytes are enough. Step 2 reads the whole.
+	var request [1024]byte
+	n, err := read(client, request[:], readTime)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("the client left without a word")
+	}
+	// Quoted: you see that each line ends in \r\n, and a client cannot send
+	// commands to your terminal.
+	for line := range strings.Lines(string(request[:n])) {
+		fmt.Printf("  %q\n", line)
+	}
+	// The length counts bytes. Counted in characters, it would be too small,
+	// and the browser would cut the page short.
+	response := "HTTP/1.1 200 OK\r\n" +
+		"Content-Type: text/html; charset=utf-8\r\n" +
+		fmt.Sprintf("Content-Length: %d\r\n", len(page)) +
+		"Connection: close\r\n" +
+		"\r\n" +
+		page
+	// So few bytes always fit into the send buffer of a new connection: the
+	// kernel takes them at once, and all of them.
+	if _, err := syscall.Write(client, []byte(response)); err != nil {
+		return err
+	}
+	drain(client)
+	return nil
+}
+
+// drain lets the response arrive. If we closed a socket with unread bytes in
+// it, the kernel would send a reset (RST), and a reset destroys what the client
+// has not read yet (RFC 9112, section 9.6). So say "no more from us", and read
+// until the client has closed too.
+func drain(client int) {
+	if syscall.Shutdown(client, syscall.SHUT_WR) != nil {
+		return // the client has closed already
+	}
+	var rest [4096]byte
+	for end := time.Now().Add(drainTime); time.Now().Before(end); {
+		if n, err := read(client, rest[:], drainTime); n == 0 || err != nil {
+			return
+		}
+	}
+}
+
+// read reads what has arrived. If that is nothing, it waits up to limit. It
+// returns 0 when the client will send no more.
+func read(fd int, p []byte, limit time.Duration) (int, error) {
+	timeout := syscall.NsecToTimeval(limit.Nanoseconds())
+	err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET,
+		syscall.SO_RCVTIMEO, &timeout)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		n, err := syscall.Read(fd, p)
+		switch err {
+		case nil:
+			return n, nil
+		case syscall.EINTR:
+			// The Go runtime sends signals to its own threads. Read again.
+		case syscall.EAGAIN:
+			return 0, fmt.Errorf("the client said nothing for %v", limit)
+		default:
+			return 0, err
+		}
+	}
+}
+
+// fatal ends the program with one line that says what failed.
+func fatal(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "step01-hello: "+format+"\n", args...)
+	os.Exit(1)
+}
