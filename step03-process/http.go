@@ -354,7 +354,7 @@ func isAuthority(s string) bool {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
 		ip, err := netip.ParseAddr(inner)
-		return ok && err == nil && ip.Is6() && isDigits(port)
+		return ok && err == nil && ip.Is6() && ip.Zone() == "" && isDigits(port)
 	}
 	_, err := url.PathUnescape(host)
 	return err == nil && consistsOf(host, "-._~%!$&'()*+,;=") && isDigits(port)

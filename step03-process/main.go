@@ -38,7 +38,12 @@ func main() {
 	}
 	announce(bound)
 
-	p := parent{pids: map[int]bool{}, slots: make(chan bool, maxProcesses)}
+	program, err := os.Executable()
+	if err != nil {
+		fatal("cannot find the own executable: %v", err)
+	}
+	p := parent{program: program, pids: map[int]bool{},
+		slots: make(chan bool, maxProcesses)}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGINT, syscall.SIGTERM)
 	go p.watch(signals)
@@ -54,9 +59,10 @@ func main() {
 
 // parent knows the processes that are running, each with a slot.
 type parent struct {
+	program string // the own executable
+	slots   chan bool
 	sync.Mutex
-	pids  map[int]bool
-	slots chan bool
+	pids map[int]bool
 }
 
 // start starts this program again, as a child that serves one connection. C
@@ -64,19 +70,16 @@ type parent struct {
 func (p *parent) start(fd, id int) {
 	p.Lock()
 	defer p.Unlock()
-	program, err := os.Executable()
-	if err == nil {
-		var pid int
-		pid, err = syscall.ForkExec(program, os.Args, &syscall.ProcAttr{
-			Env:   append(os.Environ(), connVariable+"="+strconv.Itoa(id)),
-			Files: []uintptr{0, 1, 2, uintptr(fd)},
-		})
-		p.pids[pid] = err == nil
-	}
+	pid, err := syscall.ForkExec(p.program, os.Args, &syscall.ProcAttr{
+		Env:   append(os.Environ(), connVariable+"="+strconv.Itoa(id)),
+		Files: []uintptr{0, 1, 2, uintptr(fd)},
+	})
 	if err != nil {
 		warn("cannot start a process for connection %d: %v", id, err)
 		<-p.slots
+		return
 	}
+	p.pids[pid] = true
 }
 
 // watch waits for the children, and ends them with their parent.

@@ -157,13 +157,16 @@ func (all *conns) answer(c *conn, data []byte) error {
 			data = data[n:]
 			continue
 		}
-		n := headLength(data)
-		if n == 0 && len(data) < maxHead {
-			break
+		start := data[:min(len(data), maxHead)]
+		n := headLength(start)
+		if n == 0 && len(start) < maxHead {
+			break // the rest is still to come
 		}
 		var req request
-		p := tooLong(data)
-		if 0 < n && n <= maxHead {
+		var p *problem
+		if n == 0 {
+			p = tooLong(start)
+		} else {
 			req, p = parseRequest(string(data[:n]))
 		}
 		data = data[n:]

@@ -26,38 +26,47 @@ func main() {
 
 	// One thread from first to last: the log can name it.
 	runtime.LockOSThread()
-	all := newConns(s)
-	var resume time.Time // when to accept again, after a failure
+	l := loop{conns: newConns(s), listener: listener}
 	for {
-		now := time.Now()
-		all.startTurn(now)
-		if now.After(resume) && !acceptAll(listener, all) {
-			resume = now.Add(acceptPause)
-		}
-		// serve may remove the connection from the map. Go allows that; in a
-		// list, the loop would skip the next connection.
-		for _, c := range all.byFD {
-			all.serve(c)
-		}
-		all.expire(now)
+		l.turn(time.Now())
 	}
 }
 
-// acceptAll takes the clients that wait in the backlog. It reports whether that
-// went well.
-func acceptAll(listener int, all *conns) bool {
+// loop is what the loop works with.
+type loop struct {
+	*conns
+	listener int
+	resume   time.Time // when to accept again, after a failure
+}
+
+// turn tries everything once.
+func (l *loop) turn(now time.Time) {
+	l.startTurn(now)
+	if now.After(l.resume) {
+		l.acceptAll(now)
+	}
+	// serve may remove the connection from the map. Go allows that; in a list,
+	// the loop would skip the next connection.
+	for _, c := range l.byFD {
+		l.serve(c)
+	}
+	l.expire(now)
+}
+
+// acceptAll takes the clients that wait in the backlog.
+func (l *loop) acceptAll(now time.Time) {
 	for range backlog {
-		fd, err := accept(listener)
+		fd, err := accept(l.listener)
 		if err == syscall.EAGAIN {
-			break // nobody waits
+			return // nobody waits
 		}
 		if err != nil {
 			// Most likely EMFILE: all descriptors are taken. Those who have
 			// them are served on, and give them back some time.
 			warn("accept: %v; trying again", err)
-			return false
+			l.resume = now.Add(acceptPause)
+			return
 		}
-		all.add(fd)
+		l.add(fd)
 	}
-	return true
 }

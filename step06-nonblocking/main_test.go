@@ -54,8 +54,9 @@ func TestMain(m *testing.M) {
 
 // program is a running step.
 type program struct {
-	cmd  *exec.Cmd
-	addr string // "host:port"
+	cmd    *exec.Cmd
+	addr   string // "host:port"
+	stderr bytes.Buffer
 
 	mu    sync.Mutex
 	lines []string // of standard output, after the first
@@ -78,58 +79,64 @@ func start(t *testing.T, args ...string) *program {
 // startWith is start with one more environment variable.
 func startWith(t *testing.T, env string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: command(t, append([]string{"-addr", "127.0.0.1:0"},
-		args...)...)}
-	p.cmd.Env = append(p.cmd.Env, env)
-	var stderr bytes.Buffer
-	p.cmd.Stderr = &stderr
-	stdout, err := p.cmd.StdoutPipe()
+	cmd := command(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Env = append(cmd.Env, env)
+	p := &program{cmd: cmd}
+	cmd.Stderr = &p.stderr
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	out := bufio.NewScanner(stdout)
 	out.Scan()
 	first := out.Text()
-	done := make(chan bool)
-	go p.collect(out, done)
-	t.Cleanup(func() {
-		// It has been killed by us or has ended by itself: either is right.
-		_ = p.cmd.Process.Signal(os.Interrupt)
-		<-done
-		_ = p.cmd.Wait()
-		if bad := regexp.MustCompile(`(?m)^(WARNING: DATA RACE|panic:|fatal ` +
-			`error:).*`).FindString(stderr.String()); bad != "" {
-			t.Errorf("the server printed %q:\n%s", bad, stderr.String())
-		}
-	})
-	form := regexp.MustCompile(`^step0\d-\w+: serving http://(.+:\d+)/ ` +
-		`\(Ctrl-C to stop\)$`)
-	found := form.FindStringSubmatch(first)
+	ended := make(chan bool)
+	go p.collect(out, ended)
+	t.Cleanup(func() { p.stop(t, ended) })
+
+	found := startLine.FindStringSubmatch(first)
 	if found == nil {
-		_ = p.cmd.Process.Kill()
-		<-done
-		_ = p.cmd.Wait()
-		if strings.Contains(stderr.String(), "system call of Linux") {
-			t.Skip(stderr.String())
+		p.stop(t, ended)
+		if strings.Contains(p.stderr.String(), "system call of Linux") {
+			t.Skip(p.stderr.String())
 		}
 		t.Fatalf("%v\nprinted %q first, not a line of the form %v\n%s",
-			p.cmd.Args, first, form, stderr.String())
+			cmd.Args, first, startLine, p.stderr.String())
 	}
 	p.addr = found[1]
 	return p
 }
 
+// startLine is what a step prints when it is ready.
+var startLine = regexp.MustCompile(
+	`^step0\d-\w+: serving http://(.+:\d+)/ \(Ctrl-C to stop\)$`)
+
+// crash is how a Go program reports what should never happen.
+var crash = regexp.MustCompile(
+	`(?m)^(WARNING: DATA RACE|panic:|fatal error:).*`)
+
+// stop ends the server, and looks whether all went well until then.
+func (p *program) stop(t *testing.T, ended chan bool) {
+	// The errors say that it has ended already, and how: that is no matter.
+	_ = p.cmd.Process.Signal(os.Interrupt)
+	<-ended
+	_ = p.cmd.Wait()
+	if first := crash.FindString(p.stderr.String()); first != "" {
+		t.Errorf("the server printed %q:\n%s", first, p.stderr.String())
+	}
+}
+
 // collect keeps the lines that the server prints.
-func (p *program) collect(out *bufio.Scanner, done chan bool) {
+func (p *program) collect(out *bufio.Scanner, ended chan bool) {
 	for out.Scan() {
 		p.mu.Lock()
 		p.lines = append(p.lines, out.Text())
 		p.mu.Unlock()
 	}
-	close(done)
+	close(ended)
 }
 
 // line waits for the n-th line of the log, counted from 0.
@@ -268,20 +275,26 @@ func TestSite(t *testing.T) {
 				"read as text; or one write was taken for all",
 				file.Name(), len(want), file.Name(), got)
 		}
-		c := p.dial(t)
-		c.send("HEAD /" + file.Name() + " HTTP/1.1\r\nHost: test\r\n" +
-			"Connection: close\r\n\r\n")
-		head := c.receive("HEAD")
-		if rest, _ := io.ReadAll(c.in); len(rest) > 0 {
-			t.Errorf("HEAD /%s has a body: %s", file.Name(), short(string(rest)))
+		p.checkHead(t, file.Name(), got)
+	}
+}
+
+// checkHead checks that HEAD gives the same fields as GET, and no body.
+func (p *program) checkHead(t *testing.T, name string, get reply) {
+	t.Helper()
+	c := p.dial(t)
+	defer c.Close()
+	c.send("HEAD /" + name + " HTTP/1.1\r\nHost: test\r\n" +
+		"Connection: close\r\n\r\n")
+	head := c.receive("HEAD")
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("HEAD /%s has a body: %s, %v", name, short(string(rest)), err)
+	}
+	for _, field := range []string{"Content-Type", "Content-Length"} {
+		if head.header.Get(field) != get.header.Get(field) {
+			t.Errorf("HEAD /%s has %s: %q, but GET has %q", name, field,
+				head.header.Get(field), get.header.Get(field))
 		}
-		for _, name := range []string{"Content-Type", "Content-Length"} {
-			if head.header.Get(name) != got.header.Get(name) {
-				t.Errorf("HEAD /%s: %s is %q, but GET says %q", file.Name(), name,
-					head.header.Get(name), got.header.Get(name))
-			}
-		}
-		c.Close()
 	}
 }
 
@@ -289,7 +302,7 @@ func TestSite(t *testing.T) {
 var requests = []struct {
 	send   string
 	status int
-	cause  string // of a failure
+	about  string
 }{
 	{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200, "the plainest request of all"},
 	{"GET / HTTP/1.0\r\n\r\n", 200, "HTTP/1.0 needs no Host"},
@@ -301,14 +314,14 @@ var requests = []struct {
 	{"GET /../../lab.html HTTP/1.1\r\nHost: a\r\n\r\n", 200, "dots stop at /"},
 	{"GET /missing HTTP/1.1\r\nHost: a\r\n\r\n", 404, "404, not 400"},
 	{"GET /../main.go HTTP/1.1\r\nHost: a\r\n\r\n", 404, "outside the site"},
-	{"GET /%2e%2e/main.go HTTP/1.1\r\nHost: a\r\n\r\n", 404, "decode, then clean"},
-	{"GET /lab.html/ HTTP/1.1\r\nHost: a\r\n\r\n", 404, "a file is no directory"},
+	{"GET /%2e%2e/main.go HTTP/1.1\r\nHost: a\r\n\r\n", 404, "decode first"},
+	{"GET /lab.html/ HTTP/1.1\r\nHost: a\r\n\r\n", 404, "no directory"},
 	{"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "two Hosts"},
 	{"GET / HTTP/1.1\r\n\r\n", 400, "no Host"},
 	{"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "a Host has no spaces"},
 	{"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, "a space before the colon"},
 	{"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400, "a folded line"},
-	{"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", 400, "a control character"},
+	{"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", 400, "control character"},
 	{"GET / HTTP/1.1\rHost: a\r\n\r\n", 400, "a lone CR ends no line"},
 	{"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "two spaces"},
 	{"GET /\r\n\r\n", 400, "no version"},
@@ -354,8 +367,8 @@ func TestRequests(t *testing.T) {
 		method, _, _ := strings.Cut(strings.TrimLeft(test.send, "\r\n"), " ")
 		got := c.receive(method)
 		if got.status != test.status {
-			t.Errorf("sent:\n%s\ncame back:\n%v\nexpected status %d\n"+
-				"likely cause: %s", short(test.send), got, test.status, test.cause)
+			t.Errorf("sent:\n%s\ncame back:\n%v\nexpected: %d\nthis tests: %s",
+				short(test.send), got, test.status, test.about)
 		}
 		if allow := got.header.Get("Allow"); got.status == 405 &&
 			allow != "GET, HEAD" {
@@ -382,8 +395,8 @@ func TestFragments(t *testing.T) {
 		c.send(string(b))
 	}
 	if got := c.receive("GET"); got.status != 200 {
-		t.Errorf("a request in single bytes got:\n%v\nlikely cause: one read is "+
-			"taken for a whole request", got)
+		t.Errorf("a request in single bytes got:\n%v\nlikely cause: one read "+
+			"is taken for a whole request", got)
 	}
 }
 
@@ -396,7 +409,8 @@ func TestHeadOfExactly8KiB(t *testing.T) {
 		c := p.dial(t)
 		c.send(head)
 		if got := c.receive("GET"); got.status != want {
-			t.Errorf("a head of %d bytes got %d, not %d", size, got.status, want)
+			t.Errorf("a head of %d bytes got %d, not %d", size, got.status,
+				want)
 		}
 		c.Close()
 	}
@@ -480,12 +494,13 @@ func TestServerFieldAndLog(t *testing.T) {
 	if f.tid > 0 {
 		who += fmt.Sprintf(" tid %d", f.tid)
 	}
-	want := fmt.Sprintf("conn 2 request 1  %s  GET /lab.html?x=1  200  %d bytes",
-		who, len(got.body))
+	want := fmt.Sprintf("conn 2 request 1  %s  GET /lab.html?x=1  200  "+
+		"%d bytes", who, len(got.body))
 	if diff := cmp.Diff(want, p.line(t, 1)); diff != "" {
 		t.Errorf("the second line of the log (-want +got):\n%s", diff)
 	}
-	if _, err := time.Parse(http.TimeFormat, got.header.Get("Date")); err != nil {
+	_, err := time.Parse(http.TimeFormat, got.header.Get("Date"))
+	if err != nil {
 		t.Errorf("Date is not an IMF-fixdate: %v", err)
 	}
 }
@@ -494,10 +509,10 @@ func TestDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "secret.txt")
-	write(t, outside, "secret")
-	write(t, filepath.Join(dir, "sub", "index.html"), "<p>one")
-	write(t, filepath.Join(dir, "sub", "ü b.txt"), "hello")
-	write(t, filepath.Join(dir, "empty", "data.unknown"), "\x00\x01")
+	writeFile(t, outside, "secret")
+	writeFile(t, filepath.Join(dir, "sub", "index.html"), "<p>one")
+	writeFile(t, filepath.Join(dir, "sub", "ü.txt"), "hello")
+	writeFile(t, filepath.Join(dir, "empty", "a.unknown"), "\x00\x01")
 	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
@@ -513,27 +528,28 @@ func TestDirectory(t *testing.T) {
 		{"/sub?a=b", "Location", "/sub/?a=b", 301},
 		{"//sub", "Location", "/sub/", 301},
 		{"/sub/", "Content-Type", "text/html; charset=utf-8", 200},
-		{"/sub/%C3%BC%20b.txt", "Content-Type", "text/plain; charset=utf-8", 200},
-		{"/empty/data.unknown", "Content-Type", "application/octet-stream", 200},
+		{"/sub/%C3%BC.txt", "Content-Type", "text/plain; charset=utf-8", 200},
+		{"/empty/a.unknown", "Content-Type", "application/octet-stream", 200},
 		{"/empty/", "Location", "", 404},
 		{"/", "Location", "", 404},
 		{"/link", "Location", "", 404},
 		{"/pipe", "Location", "", 404},
 	} {
 		got := p.get(t, test.target)
-		if got.status != test.status || got.header.Get(test.field) != test.want {
-			t.Errorf("GET %s: expected %d and %s: %q, but this came back:\n%v",
+		if got.status != test.status ||
+			got.header.Get(test.field) != test.want {
+			t.Errorf("GET %s: expected %d and %s: %q, but got:\n%v",
 				test.target, test.status, test.field, test.want, got)
 		}
 	}
-	write(t, filepath.Join(dir, "sub", "index.html"), "<p>two, and longer")
+	writeFile(t, filepath.Join(dir, "sub", "index.html"), "<p>two, and longer")
 	if got := p.get(t, "/sub/"); got.body != "<p>two, and longer" {
 		t.Errorf("after an edit, GET /sub/ still gives %q", got.body)
 	}
 }
 
-// write writes a file, and makes the directories above it.
-func write(t *testing.T, name, content string) {
+// writeFile writes a file, and makes the directories above it.
+func writeFile(t *testing.T, name, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		t.Fatal(err)
@@ -552,7 +568,7 @@ func largeFile(t *testing.T) (dir string, content []byte) {
 	for i := range content {
 		content[i] = 1 + byte(rand.Uint32N(255))
 	}
-	write(t, filepath.Join(dir, "large.bin"), string(content))
+	writeFile(t, filepath.Join(dir, "large.bin"), string(content))
 	return dir, content
 }
 
@@ -580,8 +596,8 @@ func TestLargeFile(t *testing.T) {
 	_, res := askForLarge(t, p)
 	got, err := io.ReadAll(res.Body)
 	if err != nil || sha256.Sum256(got) != sha256.Sum256(want) {
-		t.Errorf("of %d bytes came %d, %v; equal: %v\nlikely cause: a write that "+
-			"took only a part of its bytes was taken for a whole one",
+		t.Errorf("of %d bytes came %d, %v; equal: %v\nlikely cause: a write "+
+			"that took only a part of its bytes was taken for a whole one",
 			len(want), len(got), err, bytes.Equal(got, want))
 	}
 }
@@ -596,8 +612,8 @@ func TestFileThatShrinks(t *testing.T) {
 	}
 	got, err := io.ReadAll(res.Body)
 	if err == nil || !bytes.HasPrefix(want, got) {
-		t.Errorf("the file shrank under way. %d bytes came, error %v, all of the "+
-			"file: %v\nexpected: the connection ends early, and nothing is padded",
+		t.Errorf("the file shrank under way. %d bytes came, error %v, all of "+
+			"the file: %v\nexpected: the connection ends early, unpadded",
 			len(got), err, bytes.HasPrefix(want, got))
 	}
 	if p.get(t, "/large.bin").status != 200 {
@@ -640,7 +656,7 @@ func TestResponseArrives(t *testing.T) {
 			strconv.Itoa(len(body)) + "\r\n\r\n" + body,
 		"GET /lab.html HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + body,
 		body[1:] + "\x00",
-		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body,
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n" + body,
 	} {
 		c := p.dial(t)
 		// The server may close while we send: only the response matters.
@@ -761,7 +777,8 @@ func TestStuckClient(t *testing.T) {
 	waitFor(t, "the server to drop a client that takes no byte of its response",
 		func() bool { return p.sockets(t) == 0 })
 	if got, err := io.ReadAll(res.Body); err == nil {
-		t.Errorf("dropped, but all of the %d bytes came: %d", len(want), len(got))
+		t.Errorf("dropped, but %d of %d bytes came without an error", len(got),
+			len(want))
 	}
 }
 
@@ -779,8 +796,9 @@ func TestDescriptorsUsedUp(t *testing.T) {
 	for i, c := range clients {
 		c.send("\r\n")
 		if got, err := c.tryReceive("GET"); err != nil || got.status != 200 {
-			t.Fatalf("client %d of 40 got %v, %v\nlikely cause: accept failed with "+
-				"EMFILE, and that ended the server or stopped it", i+1, got, err)
+			t.Fatalf("client %d of 40 got %v, %v\nlikely cause: accept failed "+
+				"with EMFILE, and that ended or stopped the server", i+1, got,
+				err)
 		}
 		c.Close()
 	}
@@ -808,7 +826,8 @@ func TestFlags(t *testing.T) {
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
 			!regexp.MustCompile(`^step0\d-\w+: .+\n$`).Match(out) {
-			t.Errorf("%v: %v\n%s\nexpected: status 1 and one line", args, err, out)
+			t.Errorf("%v: %v\n%s\nexpected: status 1 and one line", args, err,
+				out)
 		}
 	}
 }

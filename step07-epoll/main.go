@@ -44,29 +44,11 @@ func main() {
 	}
 }
 
-// timeout returns how many milliseconds there are until next, or -1 for ever.
-func timeout(next time.Time) int {
-	if next.IsZero() {
-		return -1
-	}
-	// Rounded up. Rounded down, the last millisecond would be busy waiting.
-	return max(0, int(time.Until(next).Milliseconds())+1)
-}
-
 // loop is what the loop works with.
 type loop struct {
 	*conns
 	epoll, listener int
 	resume          time.Time // when to accept again, after a failure
-}
-
-// watch tells epoll which events on a descriptor to report. They are
-// level-triggered: as long as there are bytes, or room, epoll says so again.
-func (l *loop) watch(op, fd int, events uint32) {
-	event := syscall.EpollEvent{Events: events, Fd: int32(fd)}
-	if err := syscall.EpollCtl(l.epoll, op, fd, &event); err != nil {
-		fatal("cannot watch descriptor %d: %v", fd, err)
-	}
 }
 
 // turn serves what is ready and returns when to come back at the latest.
@@ -126,4 +108,22 @@ func (l *loop) acceptAll(now time.Time) {
 		l.add(fd)
 		l.watch(syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN)
 	}
+}
+
+// watch tells epoll which events on a descriptor to report. They are
+// level-triggered: as long as there are bytes, or room, epoll says so again.
+func (l *loop) watch(op, fd int, events uint32) {
+	event := syscall.EpollEvent{Events: events, Fd: int32(fd)}
+	if err := syscall.EpollCtl(l.epoll, op, fd, &event); err != nil {
+		fatal("cannot watch descriptor %d: %v", fd, err)
+	}
+}
+
+// timeout returns how many milliseconds there are until next, or -1 for ever.
+func timeout(next time.Time) int {
+	if next.IsZero() {
+		return -1
+	}
+	// Rounded up. Rounded down, the last millisecond would be busy waiting.
+	return max(0, int(time.Until(next).Milliseconds())+1)
 }
