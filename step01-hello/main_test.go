@@ -125,10 +125,10 @@ func checkGreeting(t *testing.T, c io.Reader, sent string) {
 	if err != nil || string(body) != page || res.StatusCode != 200 ||
 		res.Header.Get("Content-Type") != "text/html; charset=utf-8" ||
 		res.ContentLength != int64(len(page)) || !res.Close {
-		t.Errorf("sent %s. This came back:\n%s %v\n%s\nerror: %v\nexpected: 200, "+
-			"Connection: close, and the whole page\nlikely cause: the length "+
-			"counts characters, not bytes; or the socket was closed with "+
-			"unread bytes in it", sent, res.Status, res.Header, body, err)
+		t.Errorf("sent %s. This came back:\n%s %v\n%s\nerror: %v\nexpected: "+
+			"200, Connection: close, and the whole page\nlikely cause: the "+
+			"length counts characters, not bytes; or the socket was closed "+
+			"with unread bytes in it", sent, res.Status, res.Header, body, err)
 	}
 }
 

@@ -542,9 +542,18 @@ func TestDirectory(t *testing.T) {
 				test.target, test.status, test.field, test.want, got)
 		}
 	}
-	writeFile(t, filepath.Join(dir, "sub", "index.html"), "<p>two, and longer")
-	if got := p.get(t, "/sub/"); got.body != "<p>two, and longer" {
-		t.Errorf("after an edit, GET /sub/ still gives %q", got.body)
+}
+
+func TestEditedFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := start(t, "-dir", dir)
+	for _, page := range []string{"<p>one", "<p>two", "<p>three", ""} {
+		writeFile(t, filepath.Join(dir, "index.html"), page)
+		if got := p.get(t, "/"); got.status != 200 || got.body != page {
+			t.Errorf("edited to %q, but GET / gives:\n%v\n"+
+				"likely cause: the server remembers the file", page, got)
+		}
 	}
 }
 

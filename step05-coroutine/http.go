@@ -139,16 +139,20 @@ func send(c client, res *response, buf []byte) error {
 
 // sendChunk writes all of chunk, however slowly the client takes it.
 func sendChunk(c client, chunk []byte) error {
-	for len(chunk) > 0 {
-		err := c.SetWriteDeadline(time.Now().Add(sendTime))
+	for took := time.Now(); len(chunk) > 0; {
+		// A write that times out may have sent a part, long ago. Short waits
+		// show when the client last took something.
+		err := c.SetWriteDeadline(time.Now().Add(sendTime / 10))
 		if err != nil {
 			return err
 		}
 		n, err := c.Write(chunk)
 		chunk = chunk[n:]
-		// A client that took a part in time gets as much time again.
-		slow := n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !slow {
+		if n > 0 {
+			took = time.Now()
+		}
+		slow := errors.Is(err, os.ErrDeadlineExceeded)
+		if err != nil && (!slow || time.Since(took) >= sendTime) {
 			return err
 		}
 	}
@@ -428,7 +432,8 @@ func originForm(target string) (origin string, ok bool) {
 	}
 	scheme, rest, _ := strings.Cut(target, "://")
 	i := strings.IndexAny(rest+"/", "/?")
-	if !strings.EqualFold(scheme, "http") || i == 0 || !isAuthority(rest[:i]) {
+	noHost := i == 0 || rest[0] == ':'
+	if !strings.EqualFold(scheme, "http") || noHost || !isAuthority(rest[:i]) {
 		return "", false
 	}
 	return "/" + strings.TrimPrefix(rest[i:], "/"), true

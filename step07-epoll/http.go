@@ -323,7 +323,8 @@ func originForm(target string) (origin string, ok bool) {
 	}
 	scheme, rest, _ := strings.Cut(target, "://")
 	i := strings.IndexAny(rest+"/", "/?")
-	if !strings.EqualFold(scheme, "http") || i == 0 || !isAuthority(rest[:i]) {
+	noHost := i == 0 || rest[0] == ':'
+	if !strings.EqualFold(scheme, "http") || noHost || !isAuthority(rest[:i]) {
 		return "", false
 	}
 	return "/" + strings.TrimPrefix(rest[i:], "/"), true

@@ -59,9 +59,9 @@ func (p *program) sleeps(t *testing.T) {
 		}
 		used = append(used, ticks)
 	}
-	t.Errorf("the server had nothing to do for three seconds, and used %v %% of "+
-		"a core in them\nlikely cause: its loop asks for work all the time, "+
-		"instead of waiting for it", used)
+	t.Errorf("the server had nothing to do for three seconds, and used %v %% "+
+		"of a core in them\nlikely cause: its loop asks for work all the "+
+		"time, instead of waiting for it", used)
 }
 
 // ticks returns the CPU time that the server has used, in 1/100 s (proc(5)).
