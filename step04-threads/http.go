@@ -310,7 +310,12 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // isDigits reports whether s has no other characters than digits.
 func isDigits(s string) bool {
-	return strings.Trim(s, "0123456789") == ""
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // parseField parses a field line and keeps what the server needs of it.
@@ -414,13 +419,13 @@ func (req *request) checkMethod() *problem {
 // path: "/a%20b?c" is the path "/a b" and the query "?c".
 func (req *request) parseTarget() *problem {
 	target, ok := originForm(req.target)
-	i := strings.IndexByte(target+"?", '?')
-	path, err := url.PathUnescape(target[:i])
-	if !ok || err != nil || strings.ContainsAny(target, "#") ||
-		strings.ContainsAny(path, "\x00") {
+	encoded, _, _ := strings.Cut(target, "?")
+	path, err := url.PathUnescape(encoded)
+	if !ok || err != nil || strings.IndexByte(target, '#') >= 0 ||
+		strings.IndexByte(path, 0) >= 0 {
 		return &problem{400, "The target must be a path, such as /lab.html."}
 	}
-	req.path, req.query = path, target[i:]
+	req.path, req.query = path, target[len(encoded):]
 	return nil
 }
 

@@ -41,7 +41,6 @@ func newWire(t *testing.T) *wire {
 		"shrunk": {Data: bytes.Repeat([]byte("small"), 1<<14)},
 	}}
 	all := newConns(&server{site: files, quiet: true})
-	all.startTurn(time.Now())
 	return connect(t, all, files)
 }
 
@@ -59,6 +58,7 @@ func connect(t *testing.T, all *conns, files *countedSite) *wire {
 	}
 	w := &wire{t: t, all: all, files: files, client: ends[0],
 		begin: time.Now()}
+	all.startTurn(time.Now())
 	all.add(ends[1])
 	w.c = all.byFD[ends[1]]
 	t.Cleanup(w.end)
@@ -87,6 +87,7 @@ func (w *wire) end() {
 // turn lets the server do what it can do now, several times, and look at the
 // clock.
 func (w *wire) turn() {
+	w.all.startTurn(time.Now())
 	for range 5 {
 		if w.gone == 0 && !w.all.serve(w.c) {
 			w.gone = max(1, time.Since(w.begin))

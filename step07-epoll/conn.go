@@ -62,6 +62,7 @@ type conns struct {
 	date    string    // Date of all responses in this second
 	second  int64     // since 1970
 	yielded time.Time // when the Go runtime last had its turn
+	now     time.Time // asking the clock for each request would cost more
 	// Those that wait for the same thing have the same time limit, so each
 	// queue is in the order of the deadlines: only its front can be due.
 	queues [len(timeLimits)]list.List
@@ -70,11 +71,13 @@ type conns struct {
 }
 
 func newConns(s *server) *conns {
+	s.site = &cache{site: s.site} // to read from a disk could make us wait
 	return &conns{server: s, who: whoAmI(), byFD: map[int]*conn{}}
 }
 
 // startTurn begins a turn of the loop at time now.
 func (all *conns) startTurn(now time.Time) {
+	all.now = now
 	// To format the date takes as long as to parse a request: do it once a
 	// second.
 	if all.second != now.Unix() {
@@ -93,7 +96,7 @@ func (all *conns) startTurn(now time.Time) {
 func (all *conns) add(fd int) {
 	all.count++
 	c := &conn{fd: fd, id: all.count, waits: forHead}
-	c.deadline = time.Now().Add(timeLimits[forHead])
+	c.deadline = all.now.Add(timeLimits[forHead])
 	c.place = all.queues[forHead].PushBack(c)
 	all.byFD[fd] = c
 }
@@ -185,6 +188,9 @@ func (all *conns) answer(c *conn, data []byte) error {
 // respond chooses the response to a request and sends the beginning of it.
 func (all *conns) respond(c *conn, req *request, p *problem) error {
 	res := all.choose(req, p)
+	if all.delay > 0 {
+		all.now = time.Now()
+	}
 	c.requests++
 	res.date, res.who, res.conn = all.date, all.who, c.id
 	res.request, res.keep = c.requests, req.keep
@@ -260,7 +266,7 @@ func (all *conns) wait(c *conn) {
 		return // the deadline stands: drips do not move it
 	}
 	c.moved = false
-	c.deadline = time.Now().Add(timeLimits[w])
+	c.deadline = all.now.Add(timeLimits[w])
 	if w == c.waits {
 		all.queues[w].MoveToBack(c.place)
 		return
