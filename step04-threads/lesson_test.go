@@ -32,7 +32,8 @@ func TestLesson(t *testing.T) {
 			"likely cause: the goroutine is not locked to its thread",
 			len(threads))
 	}
-	waitFor(t, "the threads to end with their connections",
+	waitFor(t, "the threads to end with their connections\nlikely cause: the "+
+		"goroutine is not locked to its thread, and Go keeps the thread",
 		func() bool { return p.threads(t) < 30 })
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -44,6 +45,41 @@ func TestLessonDescriptorsUsedUp(t *testing.T) {
 		p.dial(t).send("GET / HT")
 	}
 	p.sleeps(t)
+}
+
+// TestLessonStuckClient: a client that sends requests and reads no response
+// does not make the others wait.
+func TestLessonStuckClient(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	stuck := p.dial(t)
+	if err := stuck.SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan bool)
+	go func() {
+		defer close(ended)
+		many := strings.Repeat("GET / HTTP/1.1\r\nHost: stuck\r\n\r\n", 999)
+		for {
+			// When the server takes no more of them, this waits.
+			if _, err := stuck.Write([]byte(many)); err != nil {
+				return
+			}
+		}
+	}()
+	for range 200 {
+		c := p.dial(t)
+		c.send("GET /style.css HTTP/1.1\r\nHost: test\r\n\r\n")
+		if _, err := c.tryReceive("GET"); err != nil {
+			t.Errorf("while one client reads none of its responses, another "+
+				"gets no response: %v\nlikely cause: a socket blocks, so that "+
+				"a write waits for the first", err)
+			break
+		}
+		c.Close()
+	}
+	stuck.Close()
+	<-ended
 }
 
 // sleeps checks that the server uses next to no CPU time for a second.
