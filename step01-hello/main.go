@@ -37,6 +37,9 @@ func main() {
 	if flag.NArg() > 0 {
 		fatal("unexpected argument %q; see -h for the flags", flag.Arg(0))
 	}
+	if _, port, err := net.SplitHostPort(*addr); err != nil || port == "" {
+		fatal("-addr %q is not of the form host:port", *addr)
+	}
 	listener, bound, err := listen(*addr)
 	if err != nil {
 		fatal("cannot listen on %s: %v; choose another address with -addr",

@@ -193,6 +193,8 @@ func TestFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"-addr", "nonsense"},
 		{"-addr", "127.0.0.1:99999"},
+		{"-addr", ""},
+		{"-addr", "localhost:"},
 		{"-addr", busy.Addr().String()},
 		{"extra"},
 	} {

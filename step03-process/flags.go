@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"syscall"
 	"time"
@@ -32,6 +33,9 @@ func parseFlags() (addr string, s *server) {
 	if flag.NArg() > 0 {
 		fatal("unexpected argument %q; see -h for the flags", flag.Arg(0))
 	}
+	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
+		fatal("-addr %q is not of the form host:port", addr)
+	}
 	if s.delay < 0 {
 		fatal("-delay %v is negative; it must be 0 or more", s.delay)
 	}
@@ -40,11 +44,7 @@ func parseFlags() (addr string, s *server) {
 	time.Sleep(time.Nanosecond)
 	s.site = builtInSite{}
 	if *dir != "" {
-		root, err := os.OpenRoot(*dir)
-		if err != nil {
-			fatal("cannot serve %s: %v; -dir takes a directory", *dir, err)
-		}
-		s.site = directory{root}
+		s.site = openDirectory(*dir)
 	}
 	return addr, s
 }
@@ -76,6 +76,22 @@ func (builtInSite) Open(name string) (fs.File, error) {
 // directory is a site on disk. os.Root follows neither ".." nor a symbolic
 // link out of it.
 type directory struct{ *os.Root }
+
+func openDirectory(name string) directory {
+	// To open anything else could wait for ever: a named pipe, for example.
+	info, err := os.Stat(name)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	var root *os.Root
+	if err == nil {
+		root, err = os.OpenRoot(name)
+	}
+	if err != nil {
+		fatal("cannot serve %s: %v; -dir takes a directory", name, err)
+	}
+	return directory{root}
+}
 
 // Open opens a file of the site. It does not wait: a named pipe would hold the
 // server until somebody writes to it.

@@ -79,7 +79,9 @@ func (s *server) serve(c client, id int) {
 	if !s.quiet {
 		fmt.Println(logLine(&req, &res))
 	}
-	long := res.left > maxChunk
+	// A short response has left this machine when it has been written. A long
+	// one is on its way for a while, and more bytes may come meanwhile.
+	long := res.left > maxHead
 	if send(c, &res, buf[:]) == nil && (req.more || long) {
 		drain(c)
 	}

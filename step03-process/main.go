@@ -44,9 +44,8 @@ func main() {
 	}
 	p := parent{program: program, pids: map[int]bool{},
 		slots: make(chan bool, maxProcesses)}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGCHLD, syscall.SIGINT, syscall.SIGTERM)
-	go p.watch(signals)
+	go p.reap()
+	go p.stop()
 	for id := 1; ; id++ {
 		p.slots <- true // waits while maxProcesses are running
 		fd := accept(listener)
@@ -82,35 +81,43 @@ func (p *parent) start(fd, id int) {
 	p.pids[pid] = true
 }
 
-// watch waits for the children, and ends them with their parent.
-func (p *parent) watch(signals chan os.Signal) {
-	for sig := range signals {
-		if sig == syscall.SIGCHLD {
-			p.reap()
-			continue
+// reap waits for the children that have ended. Until then each is a zombie: its
+// parent might still ask how it ended.
+func (p *parent) reap() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	for range ended {
+		// Several children can end while one signal is on its way.
+		for p.waitForOne() {
 		}
-		p.Lock() // for good: nothing may be started any more
-		for pid := range p.pids {
-			syscall.Kill(pid, syscall.SIGKILL)
-		}
-		os.Exit(128 + int(sig.(syscall.Signal)))
 	}
 }
 
-// reap waits for the children that have ended. Until then each is a zombie: its
-// parent might still ask how it ended. One signal can stand for several.
-func (p *parent) reap() {
-	for {
-		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil || pid == 0 {
-			return // none has ended, or there is none
-		}
-		p.Lock()
-		delete(p.pids, pid)
-		p.Unlock()
-		<-p.slots
+// waitForOne reports whether there was a child that had ended.
+func (p *parent) waitForOne() bool {
+	p.Lock()
+	defer p.Unlock()
+	pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+	if err == syscall.EINTR {
+		return true // a signal came: try again
 	}
+	if err != nil || pid == 0 {
+		return false // there is no child, or none has ended
+	}
+	delete(p.pids, pid)
+	<-p.slots
+	return true
+}
+
+// stop ends the children with their parent.
+func (p *parent) stop() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	sig := <-signals
+	p.Lock() // for good: no child may be started any more
+	for pid := range p.pids {
+		// It fails for a child that has just ended: that is no matter.
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	os.Exit(128 + int(sig.(syscall.Signal)))
 }

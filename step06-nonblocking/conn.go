@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"container/list"
 	"fmt"
 	"io"
@@ -58,6 +59,7 @@ type conns struct {
 	*server
 	byFD    map[int]*conn
 	count   int       // of connections, since the start
+	most    int       // how many there may be at once
 	who     string    // process and thread, from whoAmI
 	date    string    // Date of all responses in this second
 	second  int64     // since 1970
@@ -72,7 +74,12 @@ type conns struct {
 
 func newConns(s *server) *conns {
 	s.site = &cache{site: s.site} // to read from a disk could make us wait
-	return &conns{server: s, who: whoAmI(), byFD: map[int]*conn{}}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		fatal("cannot tell how many descriptors there may be: %v", err)
+	}
+	return &conns{server: s, who: whoAmI(), byFD: map[int]*conn{},
+		most: max(1, int(min(limit.Cur, 1<<30))*3/4-8)}
 }
 
 // startTurn begins a turn of the loop at time now.
@@ -90,6 +97,15 @@ func (all *conns) startTurn(now time.Time) {
 		all.yielded = now
 		runtime.Gosched()
 	}
+}
+
+// accept accepts a connection, but not one too many: it leaves descriptors for
+// the files that are sent.
+func (all *conns) accept(listener int) (fd int, err error) {
+	if len(all.byFD) >= all.most {
+		return -1, syscall.EMFILE
+	}
+	return accept(listener)
 }
 
 // add makes a connection of an accepted socket.
@@ -157,6 +173,7 @@ func (all *conns) answer(c *conn, data []byte) error {
 	for len(data) > 0 && !c.sending() && !c.last {
 		if n := min(c.skip, int64(len(data))); n > 0 {
 			c.skip -= n
+			c.moved = c.skip == 0 // the next head has its own time limit
 			data = data[n:]
 			continue
 		}
@@ -189,7 +206,7 @@ func (all *conns) answer(c *conn, data []byte) error {
 func (all *conns) respond(c *conn, req *request, p *problem) error {
 	res := all.choose(req, p)
 	if all.delay > 0 {
-		all.now = time.Now()
+		all.startTurn(time.Now()) // the clock went on while we slept
 	}
 	c.requests++
 	res.date, res.who, res.conn = all.date, all.who, c.id
@@ -276,8 +293,10 @@ func (all *conns) wait(c *conn) {
 }
 
 // expire gives up the connections whose deadline has come at time now. It
-// returns the next deadline, or zero if there is none.
-func (all *conns) expire(now time.Time) (next time.Time) {
+// returns the next deadline, or zero if there is none. serve is what the loop
+// calls to serve a connection.
+func (all *conns) expire(now time.Time, serve func(*conn) bool) time.Time {
+	var next time.Time
 	for w := range all.queues {
 		queue := &all.queues[w]
 		for e := queue.Front(); e != nil; e = queue.Front() {
@@ -288,7 +307,10 @@ func (all *conns) expire(now time.Time) (next time.Time) {
 				}
 				break
 			}
-			all.giveUp(c)
+			// Perhaps a request came in time, and only the loop was late.
+			if c.waits == forRoom || serve(c) && !c.deadline.After(now) {
+				all.giveUp(c)
+			}
 		}
 	}
 	return next
@@ -296,7 +318,8 @@ func (all *conns) expire(now time.Time) (next time.Time) {
 
 // giveUp ends a connection. A client that has begun a request is told why.
 func (all *conns) giveUp(c *conn) {
-	if c.waits == forHead && len(c.in) > 0 {
+	begun := len(bytes.TrimLeft(c.in, "\r\n")) > 0
+	if c.waits == forHead && begun {
 		c.in = nil
 		err := all.respond(c, &request{}, &tooSlow)
 		if err == nil && !c.sending() {

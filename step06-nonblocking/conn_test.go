@@ -93,7 +93,7 @@ func (w *wire) turn() {
 			w.gone = max(1, time.Since(w.begin))
 		}
 	}
-	next := w.all.expire(time.Now())
+	next := w.all.expire(time.Now(), w.all.serve)
 	if w.gone == 0 && w.all.byFD[w.c.fd] != w.c {
 		w.gone = max(1, time.Since(w.begin))
 	}

@@ -50,13 +50,13 @@ func (l *loop) turn(now time.Time) {
 	for _, c := range l.byFD {
 		l.serve(c)
 	}
-	l.expire(now)
+	l.expire(now, l.serve)
 }
 
 // acceptAll takes the clients that wait in the backlog.
 func (l *loop) acceptAll(now time.Time) {
 	for range backlog {
-		fd, err := accept(l.listener)
+		fd, err := l.accept(l.listener)
 		if err == syscall.EAGAIN {
 			return // nobody waits
 		}

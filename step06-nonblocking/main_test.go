@@ -833,6 +833,9 @@ func TestFlags(t *testing.T) {
 		{"-addr", busy.Addr().String()},
 		{"-dir", filepath.Join(t.TempDir(), "missing")},
 		{"-dir", "main.go"},
+		{"-addr", ""},
+		{"-addr", ":"},
+		{"-addr", "localhost:"},
 		{"-delay", "-1s"},
 		{"extra"},
 	} {

@@ -63,7 +63,7 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 			l.acceptAll(now)
 		}
 	}
-	next := l.expire(now)
+	next := l.expire(now, l.tryConn)
 	if l.resume.IsZero() {
 		return next
 	}
@@ -75,24 +75,27 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 	return next
 }
 
-// tryConn serves a connection. While it has a response to send, epoll reports
-// room alone: its next request has to wait, and would be reported for ever.
-func (l *loop) tryConn(c *conn) {
+// tryConn serves a connection, and reports whether it is still there. While it
+// has a response to send, epoll reports room alone: its next request has to
+// wait, and would be reported for ever.
+func (l *loop) tryConn(c *conn) bool {
 	was := c.sending()
-	if !l.serve(c) || c.sending() == was {
-		return // closing a descriptor takes it out of epoll too
+	if !l.serve(c) {
+		return false // closing a descriptor takes it out of epoll too
 	}
-	events := uint32(syscall.EPOLLIN)
-	if c.sending() {
-		events = syscall.EPOLLOUT
+	if c.sending() && !was {
+		l.watch(syscall.EPOLL_CTL_MOD, c.fd, syscall.EPOLLOUT)
 	}
-	l.watch(syscall.EPOLL_CTL_MOD, c.fd, events)
+	if was && !c.sending() {
+		l.watch(syscall.EPOLL_CTL_MOD, c.fd, syscall.EPOLLIN)
+	}
+	return true
 }
 
 // acceptAll takes the clients that wait in the backlog.
 func (l *loop) acceptAll(now time.Time) {
 	for range backlog {
-		fd, err := accept(l.listener)
+		fd, err := l.accept(l.listener)
 		if err == syscall.EAGAIN {
 			return // nobody waits
 		}

@@ -13,6 +13,10 @@ import (
 // backlog is how many connections the kernel keeps ready for accept(2).
 const backlog = 128
 
+// sendBuffer is how many bytes of responses the kernel takes from us before the
+// client takes them.
+const sendBuffer = 64 << 10
+
 // acceptPause is how long to wait before the next try when accept has failed.
 const acceptPause = 250 * time.Millisecond
 
@@ -45,6 +49,13 @@ func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
 	// Without this option, nobody could bind their port until then.
 	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
 		syscall.SO_REUSEADDR, 1)
+	if err != nil {
+		return err
+	}
+	// For connections. In a larger buffer, a slow client would have to take
+	// much more before we are told that it takes anything.
+	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
+		syscall.SO_SNDBUF, sendBuffer)
 	if err != nil {
 		return err
 	}
