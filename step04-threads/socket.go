@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// backlog is how many connections the kernel keeps ready for accept(2).
-const backlog = 128
+// backlog is how many connections the kernel keeps ready for accept(2), if its
+// own limit is not lower. When it is full, the next clients try again after a
+// second.
+const backlog = 4096
 
 // acceptPause is how long to wait before the next try when accept has failed.
 const acceptPause = 250 * time.Millisecond

@@ -50,7 +50,7 @@ func (l *loop) turn(now time.Time) {
 	for _, c := range l.byFD {
 		l.serve(c)
 	}
-	l.expire(now, l.serve)
+	l.endTurn(now, l.serve)
 }
 
 // acceptAll takes the clients that wait in the backlog.

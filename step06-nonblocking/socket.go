@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// backlog is how many connections the kernel keeps ready for accept(2).
-const backlog = 128
+// backlog is how many connections the kernel keeps ready for accept(2), if its
+// own limit is not lower. When it is full, the next clients try again after a
+// second.
+const backlog = 4096
 
 // sendBuffer is how many bytes of responses the kernel takes from us before the
 // client takes them.

@@ -93,7 +93,7 @@ func (w *wire) turn() {
 			w.gone = max(1, time.Since(w.begin))
 		}
 	}
-	next := w.all.expire(time.Now(), w.all.serve)
+	next := w.all.endTurn(time.Now(), w.all.serve)
 	if w.gone == 0 && w.all.byFD[w.c.fd] != w.c {
 		w.gone = max(1, time.Since(w.begin))
 	}
@@ -104,7 +104,7 @@ func (w *wire) turn() {
 		}
 	}
 	if !next.Equal(first) {
-		w.t.Errorf("expire returned %v, but the next deadline is %v: the "+
+		w.t.Errorf("endTurn returned %v, but the next deadline is %v: the "+
 			"loop would come back at the wrong time", next, first)
 	}
 }

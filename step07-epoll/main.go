@@ -63,7 +63,7 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 			l.acceptAll(now)
 		}
 	}
-	next := l.expire(now, l.tryConn)
+	next := l.endTurn(now, l.tryConn)
 	if l.resume.IsZero() {
 		return next
 	}
