@@ -81,6 +81,12 @@ func startWith(t *testing.T, env string, args ...string) *program {
 	t.Helper()
 	cmd := command(t, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	cmd.Env = append(cmd.Env, env)
+	return run(t, cmd)
+}
+
+// run runs a command that serves, until the test ends.
+func run(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
 	p := &program{cmd: cmd}
 	cmd.Stderr = &p.stderr
 	stdout, err := cmd.StdoutPipe()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,6 +83,38 @@ func TestLessonInterrupt(t *testing.T) {
 			t.Errorf("%v after Ctrl-C, a child still answers:\n%v",
 				time.Since(began), got)
 		}
+	}
+}
+
+// TestLessonNoProcess: when no process can be started, the connection ends, and
+// the server does not. Here its executable is gone.
+func TestLessonNoProcess(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "step")
+	if err := os.WriteFile(name, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "-addr", "127.0.0.1:0")
+	cmd.Path = name
+	p := run(t, cmd)
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	// More than there may be processes: none may stay counted.
+	for i := range 200 {
+		c := p.dial(t)
+		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		if got, err := c.tryReceive("GET"); err == nil {
+			t.Fatalf("without its executable, the server answers:\n%v", got)
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("connection %d hangs: %v\nlikely cause: the slot of a "+
+				"process that did not start is not given back", i+1, err)
+		}
+		c.Close()
 	}
 }
 

@@ -74,12 +74,18 @@ type conns struct {
 
 func newConns(s *server) *conns {
 	s.site = &cache{site: s.site} // to read from a disk could make us wait
+	return &conns{server: s, who: whoAmI(), most: maxConns(),
+		byFD: map[int]*conn{}}
+}
+
+// maxConns returns how many connections there may be at once: each takes a
+// descriptor, and a quarter of them remains for the files that are sent.
+func maxConns() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		fatal("cannot tell how many descriptors there may be: %v", err)
 	}
-	return &conns{server: s, who: whoAmI(), byFD: map[int]*conn{},
-		most: max(1, int(min(limit.Cur, 1<<30))*3/4-8)}
+	return max(1, int(min(limit.Cur, 1<<30))*3/4)
 }
 
 // startTurn begins a turn of the loop at time now.
@@ -106,8 +112,7 @@ func (all *conns) endTurn(now time.Time, serve func(*conn) bool) time.Time {
 	return all.expire(now, serve)
 }
 
-// accept accepts a connection, but not one too many: it leaves descriptors for
-// the files that are sent.
+// accept accepts a connection, unless there are enough.
 func (all *conns) accept(listener int) (fd int, err error) {
 	if len(all.byFD) >= all.most {
 		return -1, syscall.EMFILE

@@ -398,6 +398,10 @@ var waitings = []struct {
 	{"nor stops sending", append([]string{ask("a", "Connection: close")},
 		strings.Split(ask("b"), "")...), 1,
 		[]string{last + "text a"}, 1, 2 * time.Second},
+	{"a head after a slow body has 5 s of its own", []string{
+		ask("a", body(2)) + "x", "xGET /b HTTP/1.1\r\n"}, 3,
+		[]string{kept + "text a", "408 close"}, 8 * time.Second,
+		10 * time.Second},
 }
 
 // Within synctest.Test, the clock does not run, but jumps whenever the test
@@ -423,6 +427,24 @@ func TestConnTimeLimits(t *testing.T) {
 			explain(t, in, row.why+": when it closes", row.gone, w.gone)
 		})
 	}
+}
+
+// The loop can be late, with -delay for example. A request that came in time is
+// answered all the same.
+func TestConnLateLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(t)
+		in := ask("a")
+		if _, err := write(w.client, []byte(in)); err != nil {
+			t.Fatalf("cannot send the request: %v", err)
+		}
+		time.Sleep(time.Minute)
+		w.all.startTurn(time.Now())
+		w.all.endTurn(time.Now(), w.all.serve)
+		w.receive(1 << 20)
+		explain(t, in, "what came in time is looked at before the end",
+			[]string{kept + "text a"}, w.responses())
+	})
 }
 
 // Whoever was served last is due last. The server looks only at the front of
