@@ -2,7 +2,7 @@
 
 // Step 7 serves all connections with one thread, as step 6 did. But it does not
 // try them all: epoll tells which are ready, and while none is, the thread
-// sleeps. An idle server takes no time, and 10,000 idle clients cost nothing.
+// sleeps. An idle server takes no time, however many clients are connected.
 //
 // See it: strace -p PID -e epoll_wait, and step 6 beside it in top.
 package main
