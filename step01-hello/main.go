@@ -31,8 +31,9 @@ const page = `<!doctype html>
 `
 
 func main() {
+	flag.CommandLine.Init("step01-hello", flag.ExitOnError)
 	addr := flag.String("addr", "127.0.0.1:8080",
-		"listen on this `host:port`; port 0 picks a free one")
+		"listen on this `host:port` (IPv4); port 0 picks a free one")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fatal("unexpected argument %q; see -h for the flags", flag.Arg(0))
@@ -45,8 +46,8 @@ func main() {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			*addr, err)
 	}
-	// The first sleep of a Go program takes descriptors for the runtime. Take
-	// them now: when accept has none left, it would end the program.
+	// For the first sleep of a program, the Go runtime opens descriptors. If
+	// there are none left by then, the program crashes. So sleep now.
 	time.Sleep(time.Nanosecond)
 	fmt.Printf("step01-hello: serving http://%s/ (Ctrl-C to stop)\n", bound)
 
@@ -81,7 +82,8 @@ func listen(addr string) (listener int, bound string, err error) {
 	sockaddr := &syscall.SockaddrInet4{Port: tcp.Port}
 	copy(sockaddr.Addr[:], tcp.IP.To4())
 
-	// A stream over the Internet, that is TCP: bytes arrive whole, in order.
+	// A stream over IPv4, that is TCP: no byte is lost, and they stay in order.
+	// Where one message ends and the next begins, TCP does not know.
 	listener, err = syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return -1, "", err

@@ -22,12 +22,13 @@ var builtIn embed.FS
 // parseFlags returns the address to listen on and a server with its site.
 func parseFlags() (addr string, s *server) {
 	s = &server{}
+	flag.CommandLine.Init(step, flag.ExitOnError) // the name in messages
 	flag.StringVar(&addr, "addr", "127.0.0.1:8080",
 		"listen on this `host:port`; port 0 picks a free one")
 	dir := flag.String("dir", "",
 		"serve this `directory` instead of the built-in pages")
 	flag.DurationVar(&s.delay, "delay", 0,
-		"take this long to prepare each response, such as 200ms")
+		"take this long to prepare each response, such as 200ms or 1s")
 	flag.BoolVar(&s.quiet, "quiet", false, "print no line per request")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -39,8 +40,8 @@ func parseFlags() (addr string, s *server) {
 	if s.delay < 0 {
 		fatal("-delay %v is negative; it must be 0 or more", s.delay)
 	}
-	// The first sleep of a Go program takes descriptors for the runtime. Take
-	// them now: when clients have used up all, it would end the program.
+	// For the first sleep of a program, the Go runtime opens descriptors. If
+	// clients have used up all by then, the program crashes. So sleep now.
 	time.Sleep(time.Nanosecond)
 	s.site = builtInSite{}
 	if *dir != "" {

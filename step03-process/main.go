@@ -2,7 +2,8 @@
 // the others are served. A process cannot harm another one's memory, but it
 // costs more than the request that it serves.
 //
-// See it: ps -ef | grep step03 while a page loads with -delay 1s.
+// See it: go run ./step03-process -delay 5s, load a page, and ps -C
+// step03-process.
 package main
 
 import (
@@ -40,7 +41,7 @@ func main() {
 
 	program, err := os.Executable()
 	if err != nil {
-		fatal("cannot find the own executable: %v", err)
+		fatal("cannot find the executable of this program: %v", err)
 	}
 	p := parent{program: program, pids: map[int]bool{},
 		slots: make(chan bool, maxProcesses)}
@@ -58,7 +59,7 @@ func main() {
 
 // parent knows the processes that are running, each with a slot.
 type parent struct {
-	program string // the own executable
+	program string // the executable of this program
 	slots   chan bool
 	sync.Mutex
 	pids map[int]bool
@@ -116,8 +117,9 @@ func (p *parent) stop() {
 	sig := <-signals
 	p.Lock() // for good: no child may be started any more
 	for pid := range p.pids {
-		// It fails for a child that has just ended: that is no matter.
+		// To a child that has ended and is a zombie, this does nothing.
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+	// This is how a shell reports a program that a signal has ended.
 	os.Exit(128 + int(sig.(syscall.Signal)))
 }

@@ -98,8 +98,8 @@ func accept(listener int) int {
 		case syscall.EINTR, syscall.ECONNABORTED:
 			// A signal came, or the client left while it waited: go on.
 		default:
-			// Most likely EMFILE: all descriptors are taken. Those who have
-			// them give them back; without the pause, we would spin until then.
+			// Most likely EMFILE: all descriptors are taken, until a connection
+			// ends. Without the pause, the loop would spin until then.
 			warn("accept: %v; trying again", err)
 			time.Sleep(acceptPause)
 		}
@@ -123,7 +123,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		n, err := syscall.Read(c.fd, p)
 		switch {
 		case err == syscall.EINTR:
-			// The time limit counts on: it is a point in time.
+			// A signal came: try again. The deadline stays the same.
 		case err == syscall.EAGAIN:
 			return 0, os.ErrDeadlineExceeded
 		case err != nil:
@@ -160,8 +160,8 @@ func (c *conn) Write(p []byte) (int, error) {
 }
 
 // setTimeout lets the next system call wait until the deadline at most. The
-// kernel takes a duration, and each call starts it anew: set once, it would
-// give a client that drips single bytes all the time in the world.
+// kernel takes a duration, and each call starts it anew: set once, a client
+// that sends a byte now and then could go on for ever.
 func (c *conn) setTimeout(option int, deadline time.Time) error {
 	left := time.Until(deadline)
 	if left < time.Microsecond {

@@ -42,7 +42,7 @@ var (
 	drainTime = 2 * time.Second
 )
 
-// server is what every request is answered from.
+// server is what is needed to answer a request.
 type server struct {
 	site  fs.FS
 	delay time.Duration // how long each response takes to prepare
@@ -79,8 +79,8 @@ func (s *server) serve(c client, id int) {
 	if !s.quiet {
 		fmt.Println(logLine(&req, &res))
 	}
-	// A short response has left this machine when it has been written. A long
-	// one is on its way for a while, and more bytes may come meanwhile.
+	// The kernel sends a short response at once. A long one is on its way for
+	// a while, and the client may send more meanwhile.
 	long := res.left > maxHead
 	if send(c, &res, buf[:]) == nil && (req.more || long) {
 		drain(c)
@@ -100,6 +100,7 @@ func readRequest(c client, buf []byte) (request, *problem, error) {
 		n += m
 		if end := headLength(buf[:n]); end > 0 {
 			req, p := parseRequest(string(buf[:end]))
+			// After a problem, it is not certain where the request ends.
 			req.more = n > end || req.length > 0 || p != nil
 			return req, p, nil
 		}
@@ -324,7 +325,7 @@ func isDigits(s string) bool {
 func (req *request) parseField(line string) *problem {
 	name, value, found := strings.Cut(line, ":")
 	// A line that begins with a space, or a space before the colon, is read
-	// in different ways by different servers. Attackers live off that.
+	// in different ways by different servers. Attackers make use of that.
 	if !found || !isToken(name) {
 		return &problem{400, "A field line must be a name, a colon right " +
 			"after it, and a value."}
@@ -463,6 +464,7 @@ type response struct {
 // choose finds the response to a request. A problem with the request itself
 // comes in as p.
 func (s *server) choose(req *request, p *problem) response {
+	// In the steps with one thread, this stops everybody: so does all work.
 	time.Sleep(s.delay)
 	var res response
 	if p == nil {
@@ -513,7 +515,8 @@ func openProblem(err error) *problem {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return &problem{503, "The server has too many files open."}
 	}
-	// Too long, or below a file, or a link out of the site: all lead nowhere.
+	// Too long, or below a file, or a link out of the site: for the client,
+	// none of these is there.
 	return &noFile
 }
 

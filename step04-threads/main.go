@@ -2,7 +2,8 @@
 // descriptors: they cost less than processes, and nothing protects one from
 // another.
 //
-// See it: ps -eLf | grep step04 while a page loads with -delay 1s.
+// See it: go run ./step04-threads -delay 5s, load a page, and ps -L -C
+// step04-threads. Some of the threads are the Go runtime's own.
 package main
 
 import "runtime"
@@ -30,7 +31,8 @@ func main() {
 		// No close here: the descriptor is the same one in both threads.
 		go func() {
 			// A locked goroutine has a thread for itself. It never unlocks:
-			// so the thread ends when the goroutine does.
+			// so the thread ends when the goroutine does. Not locked, Go would
+			// give the thread to the next one, to save the cost.
 			runtime.LockOSThread()
 			s.serve(&conn{fd: fd}, id)
 			<-slots

@@ -760,6 +760,7 @@ func TestReadRequest(t *testing.T) {
 			ours, theirs := net.Pipe()
 			var client sync.WaitGroup
 			client.Go(func() {
+				synctest.Wait() // until the server reads
 				for _, piece := range row.pieces {
 					if _, err := theirs.Write([]byte(piece)); err != nil {
 						return // the server has read enough

@@ -3,7 +3,8 @@
 // for the next request, since it costs no thread to keep it.
 //
 // The loop never rests: it takes a whole core even when nobody is there. See it
-// in top. A sleep in the loop would let every client wait; step 7 knows better.
+// in top. A sleep in the loop would let every client wait; step 7 has a better
+// way. Read turn first, then serve and wait in conn.go.
 package main
 
 import (
@@ -15,6 +16,12 @@ import (
 // step is the name of this program in messages and in the Server field.
 const step = "step06-nonblocking"
 
+func init() {
+	// Keeps main on the first thread, whose number is that of the process. Go
+	// would move it from thread to thread, and the log names the thread.
+	runtime.LockOSThread()
+}
+
 func main() {
 	addr, s := parseFlags()
 	listener, bound, err := listen(addr)
@@ -24,15 +31,13 @@ func main() {
 	}
 	announce(bound)
 
-	// One thread from first to last: the log can name it.
-	runtime.LockOSThread()
 	l := loop{conns: newConns(s), listener: listener}
 	for {
 		l.turn(time.Now())
 	}
 }
 
-// loop is what the loop works with.
+// loop is the state of the event loop.
 type loop struct {
 	*conns
 	listener int
@@ -55,14 +60,15 @@ func (l *loop) turn(now time.Time) {
 
 // acceptAll takes the clients that wait in the backlog.
 func (l *loop) acceptAll(now time.Time) {
+	// Not for ever: a flood of new clients must not stop the others.
 	for range backlog {
 		fd, err := l.accept(l.listener)
 		if err == syscall.EAGAIN {
 			return // nobody waits
 		}
 		if err != nil {
-			// Most likely EMFILE: all descriptors are taken. Those who have
-			// them are served on, and give them back some time.
+			// Most likely EMFILE: all descriptors are taken, until a connection
+			// ends. Those who have one are served on.
 			warn("accept: %v; trying again", err)
 			l.resume = now.Add(acceptPause)
 			return

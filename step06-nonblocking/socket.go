@@ -107,8 +107,8 @@ func accept(listener int) (int, error) {
 		switch err {
 		case nil:
 			syscall.CloseOnExec(fd)
-			// Linux does not take this over from the listener. Forgotten, it
-			// lets the first slow client stop everybody.
+			// On Linux, an accepted socket does not inherit O_NONBLOCK. Without
+			// this line, one slow client would stop all others.
 			return fd, syscall.SetNonblock(fd, true)
 		case syscall.EINTR, syscall.ECONNABORTED:
 			// A signal came, or the client left while it waited: go on.

@@ -31,7 +31,7 @@ const (
 	dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
 )
 
-// server is what every request is answered from.
+// server is what is needed to answer a request.
 type server struct {
 	site  fs.FS
 	delay time.Duration // how long each response takes to prepare
@@ -192,7 +192,7 @@ func isDigits(s string) bool {
 func (req *request) parseField(line string) *problem {
 	name, value, found := strings.Cut(line, ":")
 	// A line that begins with a space, or a space before the colon, is read
-	// in different ways by different servers. Attackers live off that.
+	// in different ways by different servers. Attackers make use of that.
 	if !found || !isToken(name) {
 		return &problem{400, "A field line must be a name, a colon right " +
 			"after it, and a value."}
@@ -353,6 +353,7 @@ type response struct {
 // choose finds the response to a request. A problem with the request itself
 // comes in as p.
 func (s *server) choose(req *request, p *problem) response {
+	// In the steps with one thread, this stops everybody: so does all work.
 	time.Sleep(s.delay)
 	var res response
 	if p == nil {
@@ -403,7 +404,8 @@ func openProblem(err error) *problem {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return &problem{503, "The server has too many files open."}
 	}
-	// Too long, or below a file, or a link out of the site: all lead nowhere.
+	// Too long, or below a file, or a link out of the site: for the client,
+	// none of these is there.
 	return &noFile
 }
 

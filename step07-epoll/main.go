@@ -4,7 +4,8 @@
 // try them all: epoll tells which are ready, and while none is, the thread
 // sleeps. An idle server takes no time, however many clients are connected.
 //
-// See it: strace -p PID -e epoll_wait, and step 6 beside it in top.
+// See it: strace -f -p PID -e epoll_wait, with the pid that the log names, and
+// step 6 beside it in top.
 package main
 
 import (
@@ -16,6 +17,12 @@ import (
 // step is the name of this program in messages and in the Server field.
 const step = "step07-epoll"
 
+func init() {
+	// Keeps main on the first thread, whose number is that of the process. Go
+	// would move it from thread to thread, and the log names the thread.
+	runtime.LockOSThread()
+}
+
 func main() {
 	addr, s := parseFlags()
 	listener, bound, err := listen(addr)
@@ -25,8 +32,6 @@ func main() {
 	}
 	announce(bound)
 
-	// One thread from first to last: the log can name it.
-	runtime.LockOSThread()
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		fatal("cannot use epoll: %v", err)
@@ -44,7 +49,7 @@ func main() {
 	}
 }
 
-// loop is what the loop works with.
+// loop is the state of the event loop.
 type loop struct {
 	*conns
 	epoll, listener int
@@ -60,7 +65,7 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 		if c := l.byFD[int(event.Fd)]; c != nil {
 			l.tryConn(c)
 		} else {
-			l.acceptAll(now)
+			l.acceptAll(now) // only the listener is no connection
 		}
 	}
 	next := l.endTurn(now, l.tryConn)
@@ -76,8 +81,8 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) time.Time {
 }
 
 // tryConn serves a connection, and reports whether it is still there. While it
-// has a response to send, epoll reports room alone: its next request has to
-// wait, and would be reported for ever.
+// has a response to send, we ask epoll for room alone: its next request is not
+// read yet, and epoll would report that request again and again.
 func (l *loop) tryConn(c *conn) bool {
 	was := c.sending()
 	if !l.serve(c) {
@@ -94,15 +99,16 @@ func (l *loop) tryConn(c *conn) bool {
 
 // acceptAll takes the clients that wait in the backlog.
 func (l *loop) acceptAll(now time.Time) {
+	// Not for ever: a flood of new clients must not stop the others.
 	for range backlog {
 		fd, err := l.accept(l.listener)
 		if err == syscall.EAGAIN {
 			return // nobody waits
 		}
 		if err != nil {
-			// Most likely EMFILE: all descriptors are taken. Those who have
-			// them are served on, and give them back some time. Until then,
-			// epoll must not report the listener again and again.
+			// Most likely EMFILE: all descriptors are taken, until a connection
+			// ends. Those who have one are served on. Meanwhile, epoll must not
+			// report the listener again and again.
 			warn("accept: %v; trying again", err)
 			l.watch(syscall.EPOLL_CTL_DEL, l.listener, 0)
 			l.resume = now.Add(acceptPause)

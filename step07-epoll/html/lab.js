@@ -289,7 +289,8 @@ function describeShape() {
   if (share((gap) => gap > shortest / 2) > 0.8) {
     const mean = (ends.at(-1) - ends[0]) / gaps.length;
     return `The bars form stairs: about every ${Math.round(mean)} ms one response ended, ` +
-      `and a request waited up to ${Math.round(longest)} ms for the end of its response.`;
+      `and a request waited up to ${Math.round(longest)} ms for the end of its response. ` +
+      "One thread prepares one response at a time: that is what -delay stands for.";
   }
   const together = mostAtOnce(times);
   if (together > 1 && share((gap) => gap < shortest / 4) > 0.5) {
