@@ -31,7 +31,6 @@ const page = `<!doctype html>
 `
 
 func main() {
-	flag.CommandLine.Init("step01-hello", flag.ExitOnError)
 	addr := flag.String("addr", "127.0.0.1:8080",
 		"listen on this `host:port` (IPv4); port 0 picks a free one")
 	flag.Parse()

@@ -22,7 +22,6 @@ var builtIn embed.FS
 // parseFlags returns the address to listen on and a server with its site.
 func parseFlags() (addr string, s *server) {
 	s = &server{}
-	flag.CommandLine.Init(step, flag.ExitOnError) // the name in messages
 	flag.StringVar(&addr, "addr", "127.0.0.1:8080",
 		"listen on this `host:port`; port 0 picks a free one")
 	dir := flag.String("dir", "",
