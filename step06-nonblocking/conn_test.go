@@ -440,7 +440,9 @@ func TestConnLateLoop(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		w.all.startTurn(time.Now())
-		w.all.endTurn(time.Now(), w.all.serve)
+		next := w.all.endTurn(time.Now(), w.all.serve)
+		explain(t, in, "the loop comes back when the connection is due",
+			w.c.deadline, next)
 		w.receive(1 << 20)
 		explain(t, in, "what came in time is looked at before the end",
 			[]string{kept + "text a"}, w.responses())

@@ -185,8 +185,9 @@ func (all *conns) answer(c *conn, data []byte) error {
 	for len(data) > 0 && !c.sending() && !c.last {
 		if n := min(c.skip, int64(len(data))); n > 0 {
 			c.skip -= n
-			c.progress = c.skip == 0 // the next head has its own time limit
 			data = data[n:]
+			// After the body, the next head has a time limit of its own.
+			c.progress = c.progress || c.skip == 0
 			continue
 		}
 		start := data[:min(len(data), maxHead)]
@@ -307,20 +308,26 @@ func (all *conns) wait(c *conn) {
 // expire gives up the connections whose deadline has come at time now. It
 // returns the next deadline.
 func (all *conns) expire(now time.Time, serve func(*conn) bool) time.Time {
-	var next time.Time
 	for w := range all.queues {
 		queue := &all.queues[w]
 		for e := queue.Front(); e != nil; e = queue.Front() {
 			c := e.Value.(*conn)
 			if c.deadline.After(now) {
-				if next.IsZero() || c.deadline.Before(next) {
-					next = c.deadline
-				}
 				break
 			}
 			// Perhaps a request came in time, and only the loop was late.
 			if c.waits == forRoom || serve(c) && !c.deadline.After(now) {
 				all.giveUp(c)
+			}
+		}
+	}
+	// Only now: whoever was served has moved to another queue.
+	var next time.Time
+	for w := range all.queues {
+		if e := all.queues[w].Front(); e != nil {
+			due := e.Value.(*conn).deadline
+			if next.IsZero() || due.Before(next) {
+				next = due
 			}
 		}
 	}
