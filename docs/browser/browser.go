@@ -2,7 +2,7 @@
 // site. Its tests check what the lab page counts; the program in the directory
 // picture draws the picture of the README.
 //
-// It is a module of its own, so that the tutorial itself needs nothing but Go.
+// The tests run the steps as they are, each as a program of its own.
 package browser
 
 import (

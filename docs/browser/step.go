@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -71,14 +73,14 @@ func Start(dir, name string, flags ...string) (*Step, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	s.PID = s.cmd.Process.Pid
-	if s.URL, err = readURL(name, stdout); err != nil {
+	if s.URL, err = readURL(name, s.PID, stdout); err != nil {
 		return nil, fmt.Errorf("%w\nstandard error: %s", err, s.Stop())
 	}
 	return s, nil
 }
 
-// readURL waits for the line with which a step starts.
-func readURL(name string, stdout io.Reader) (string, error) {
+// readURL waits for the line with which a step starts. It must name pid.
+func readURL(name string, pid int, stdout io.Reader) (string, error) {
 	lines := make(chan string, 1)
 	go func() {
 		// The line tells enough: when it is not whole, it is wrong.
@@ -87,18 +89,33 @@ func readURL(name string, stdout io.Reader) (string, error) {
 	}()
 	select {
 	case line := <-lines:
-		url, found := strings.CutPrefix(line, name+": serving ")
-		url, whole := strings.CutSuffix(url, "/ (Ctrl-C to stop)\n")
-		if !found || !whole {
-			return "", fmt.Errorf("%s: its first line is %q, not "+
-				`"%s: serving http://HOST:PORT/ (Ctrl-C to stop)"`,
-				name, line, name)
+		url, told, err := parseStart(name, line)
+		if err == nil && told != pid {
+			err = fmt.Errorf("%s: its first line names process %d, but it "+
+				"was started as %d: %q", name, told, pid, line)
 		}
-		return url, nil
+		return url, err
 	case <-time.After(startLimit):
 		return "", fmt.Errorf("%s: no line on standard output after %v",
 			name, startLimit)
 	}
+}
+
+// startLine is the line with which a step starts: its name, its address and
+// its process.
+var startLine = regexp.MustCompile(
+	`^(\S+): serving (http://\S+)/ \(pid (\d+); Ctrl-C to stop\)\n$`)
+
+// parseStart reads that line.
+func parseStart(name, line string) (url string, pid int, err error) {
+	match := startLine.FindStringSubmatch(line)
+	if match == nil || match[1] != name {
+		return "", 0, fmt.Errorf("%s: its first line is %q, not "+
+			`"%s: serving http://HOST:PORT/ (pid NUMBER; Ctrl-C to stop)"`,
+			name, line, name)
+	}
+	pid, err = strconv.Atoi(match[3])
+	return match[2], pid, err
 }
 
 // Stop ends the step as Ctrl-C does and returns what it wrote to standard

@@ -1,8 +1,8 @@
 // Picture draws docs/img/lab.png, the picture of the README: what the lab shows
-// for steps 2, 3, 4, 5 and 7, side by side and on one time axis. Run it in
-// docs/browser, on a machine that has nothing else to do:
+// for steps 2, 3, 4, 5 and 7, side by side and on one time axis. Run it in docs,
+// on a machine that has nothing else to do:
 //
-//	go run ./picture
+//	go run ./browser/picture
 package main
 
 import (
@@ -33,7 +33,7 @@ const sharpness = 1.5
 const mostBytes = 200 << 10
 
 func main() {
-	root := flag.String("root", "../..", "the `directory` of the repository")
+	root := flag.String("root", "..", "the `directory` of the repository")
 	flag.Parse()
 	path := filepath.Join(*root, "docs", "img", "lab.png")
 	if err := draw(*root, path); err != nil {

@@ -1,4 +1,4 @@
-module seven-servers/docs/browser
+module seven-servers/docs
 
 go 1.26
 
