@@ -1,16 +1,11 @@
 "use strict";
 
+// This script asks for the tiles and says what came. draw.js draws it.
+
 const tile = "tile.svg";
 const mostTiles = 200;
 const usualTiles = 24;
 const patience = 30_000; // ms without any answer; then the lab gives up
-
-// What the reader may colour by: the part of the Server field, and how the server writes it.
-const kinds = {
-  process: { part: "pid", of: (server) => server.pid },
-  thread: { part: "tid", of: (server) => server.tid },
-  connection: { part: "conn", of: (server) => server.conn },
-};
 
 const models = {
   "step02-static": "serves one client at a time",
@@ -21,13 +16,12 @@ const models = {
   "step07-epoll": "has one thread, and epoll tells it which connections are ready",
 };
 
-const byId = (id) => document.getElementById(id);
-const page = document.documentElement;
-const form = byId("form");
-const chart = byId("chart");
+const savers = {
+  "step06-nonblocking": "Non-blocking sockets save",
+  "step07-epoll": "Epoll saves",
+};
 
 let answers = []; // of the newest run, in the order in which they arrived
-let rows = []; // the rows of the picture; row 0 shows tile 1
 let controller = null; // stops the requests of a run; null when nothing runs
 let stepName = null; // "step04-threads", as soon as a server has said it
 let chosen = false; // true when the reader has picked a colour
@@ -98,6 +92,7 @@ async function load(number, start, signal) {
     server: parseServer(response.headers.get("Server")),
     asked: asked - start,
     sent: asked - start,
+    work: parseWork(response.headers.get("Server-Timing")), // ms, or null
     ended: ended - start,
     timed: false,
   };
@@ -110,6 +105,9 @@ async function load(number, start, signal) {
     answer.ended = timing.responseEnd - start;
     answer.timed = true;
   }
+  // The server answers when the work is done: so the work is the last part of the bar.
+  // The two clocks may differ by a little, but no work begins before the request.
+  answer.begun = Math.max(answer.sent, answer.ended - (answer.work ?? 0));
   return answer;
 }
 
@@ -131,36 +129,23 @@ function prepare(count) {
   byId("run").disabled = true;
   byId("stop").disabled = false;
   byId("message").hidden = true;
-  byId("bad-key").hidden = true;
-  byId("explanation").textContent = "";
+  byId("explanation").replaceChildren();
   byId("summary").textContent = `Loading ${plural(count, "tile")} …`;
   byId("progress").max = count;
   byId("progress-line").hidden = false;
-  byId("result").hidden = false;
-  byId("table-body").replaceChildren();
-  byId("legend").replaceChildren();
-
-  chart.classList.toggle("many", count > 50);
-  rows = Array.from({ length: count }, (_, index) => makeRow(index + 1));
-  byId("rows").replaceChildren(element("div", "lines"), ...rows);
-  byId("rows").firstChild.append(element("div", "track"));
   showProgress(count, 0);
-  draw();
+  prepareChart(count);
 }
 
-function makeRow(number) {
-  const row = element("div", "row");
-  row.append(element("span", "tile", number), element("div", "track"), element("span", "name"));
-  return row;
-}
-
+// showProgress counts answers and nothing else: a run without them shows an empty bar.
 function showProgress(count, failures) {
-  byId("progress").value = answers.length + failures;
+  byId("progress").value = answers.length;
   byId("progress-text").textContent = `${answers.length} of ${count}` +
     (failures === 0 ? "" : `, ${failures} without an answer`);
 }
 
 function finish(count, failures, aborted, note) {
+  if (failures === 0) remember();
   draw();
   showTable();
   byId("run").disabled = false;
@@ -169,8 +154,9 @@ function finish(count, failures, aborted, note) {
 
   const facts = countFacts();
   byId("summary").textContent = summarize(facts);
-  byId("explanation").textContent = explain(facts);
+  byId("explanation").replaceChildren(...explain(facts).map((text) => element("p", "", text)));
   chart.setAttribute("aria-label", `Waterfall: ${summarize(facts)}. The table has the numbers.`);
+  if (fixed > 0) fixAxis(Math.max(fixed, facts.ms));
   complain(count, failures, aborted, note);
 
   // Last, because a test of this page waits for it.
@@ -181,15 +167,17 @@ function finish(count, failures, aborted, note) {
 // complain tells everything that was not as it should be.
 function complain(count, failures, aborted, note) {
   const texts = note === "" ? [] : [note];
-  const again = `Start it again with go run ./${stepName ?? "stepNN"} and press Load again.`;
+  const again = `start it again with go run ./${stepName ?? "stepNN"} and press Load again.`;
   if (aborted === "stopped") {
     texts.push(`You stopped the run. ${plural(failures, "tile")} of ${count} did not arrive.`);
   } else if (aborted === "silence") {
     texts.push(`The server gave no answer for ${patience / 1000} seconds, so the lab gave up: ` +
-      `${plural(failures, "tile")} of ${count} did not arrive. ${again}`);
+      `${plural(failures, "tile")} of ${count} did not arrive. Either it serves others, such as a ` +
+      "crowd of silent clients. " +
+      `Or it has ended: then ${again}`);
   } else if (failures > 0) {
     texts.push(`${plural(failures, "request")} of ${count} got no answer. ` +
-      `Does the server still run? ${again}`);
+      `If the server has ended, ${again}`);
   }
 
   const bad = answers.filter((answer) => answer.status !== 200);
@@ -236,6 +224,7 @@ function countFacts() {
 
 // summarize gives the one sentence that counts.
 function summarize(facts) {
+  if (facts.responses === 0) return "No response came";
   let text = `${plural(facts.responses, "response")} in ${facts.ms} ms`;
   if (facts.signed === 0) return text;
   text += ` from ${plural(facts.processes, "process")}`;
@@ -243,16 +232,12 @@ function summarize(facts) {
   return text + `, ${plural(facts.connections, "connection")}`;
 }
 
-// explain says what the picture shows. It names only what this run has counted.
+// explain says what the picture shows, in paragraphs. It names only what this run has counted.
 function explain(facts) {
-  if (facts.signed === 0) return "";
   const { signed, processes, threads, connections } = facts;
-  const texts = [];
-  if (models[stepName] !== undefined) texts.push(`${stepName} ${models[stepName]}.`);
-  if (signed === 1) {
-    texts.push("One response shows no pattern yet: load more tiles.");
-    return texts.join(" ");
-  }
+  if (signed === 0) return [];
+  const model = models[stepName] === undefined ? "" : `${stepName} ${models[stepName]}. `;
+  if (signed === 1) return [`${model}One response shows no pattern yet: load more tiles.`];
 
   let who = "One process";
   if (processes > 1) who = `${processes} processes`;
@@ -263,232 +248,66 @@ function explain(facts) {
     "and carries the next request";
   if (connections === signed) where = ", each on a connection of its own";
 
-  texts.push(`${who} gave ${signed} responses${where}.`);
-  if (threads === 0) texts.push("The Server field names no threads on this system.");
-  texts.push(describeShape());
+  const noThreads = threads > 0 ? "" : " The Server field names no threads on this system.";
+  return [`${model}${who} gave ${signed} responses${where}.${noThreads}`, describeTimes(facts)]
+    .filter((text) => text !== "");
+}
+
+// describeTimes tells work from waiting.
+function describeTimes(facts) {
+  const times = answers.filter((answer) => answer.timed);
+  if (times.length < 3) return "";
+  if (times.some((answer) => answer.work === null)) return describeWaits(times);
+
+  const work = middle(times.map((answer) => answer.work));
+  if (work < 20) return tooFast();
+  const together = mostAtOnce(times);
+  const texts = [`The server worked about ${Math.round(work)} ms on each response, ` +
+    (together === 1 ? "on one after the other: the full bars make stairs." :
+      `on up to ${together} at the same time: the full bars make blocks.`)];
+
+  const wait = Math.max(...times.map((answer) => answer.begun - answer.sent));
+  if (wait > work / 2) {
+    texts.push(`A request waited up to ${Math.round(wait)} ms for the server.`);
+  } else if (together < times.length) {
+    texts.push("Requests hardly waited for the server. They waited in the browser, " +
+      "which opens only a few connections to one server.");
+  }
+  if (together === 1 && facts.connections < facts.signed) {
+    texts.push("The connections take turns. A request that comes just after the turn of its " +
+      "connection waits for the next one: that is why some bars are longer than others.");
+  }
+  if (savers[stepName] !== undefined) {
+    texts.push(`${savers[stepName]} a server from waiting for its clients, not from work.`);
+  }
   return texts.join(" ");
 }
 
-// describeShape compares two things: how long a response takes, and how long after one
-// response the next one ends.
-function describeShape() {
-  const times = answers.filter((answer) => answer.timed);
-  if (times.length < 3) return "";
-  const ends = times.map((answer) => answer.ended).sort((a, b) => a - b);
-  const gaps = ends.slice(1).map((end, index) => end - ends[index]);
-  const lengths = times.map((answer) => answer.ended - answer.sent).sort((a, b) => a - b);
-  const shortest = lengths[0];
-  const longest = lengths.at(-1);
-
-  if (lengths[Math.floor(lengths.length / 2)] < 20) {
-    return "The responses came so fast that the shape of the picture says little. " +
-      `Slow the server down: go run ./${stepName ?? "stepNN"} -delay 100ms.`;
-  }
-
-  const share = (test) => gaps.filter(test).length / gaps.length;
-  if (share((gap) => gap > shortest / 2) > 0.8) {
-    const mean = (ends.at(-1) - ends[0]) / gaps.length;
-    return `The bars form stairs: about every ${Math.round(mean)} ms one response ended, ` +
-      `and a request waited up to ${Math.round(longest)} ms for the end of its response. ` +
-      "One thread prepares one response at a time: that is what -delay stands for.";
-  }
-  const together = mostAtOnce(times);
-  if (together > 1 && share((gap) => gap < shortest / 4) > 0.5) {
-    return `The bars form blocks: up to ${together} requests were under way at the same time ` +
-      "and ended almost together." + (together === times.length ? "" : " The others waited " +
-      "in the browser: it opens only a few connections to one server.");
-  }
-  return `Up to ${together} requests were under way at the same time.`;
+// describeWaits knows only when a request was sent, and when its response ended.
+function describeWaits(times) {
+  const longest = Math.max(...times.map((answer) => answer.ended - answer.sent));
+  if (longest < 200) return tooFast();
+  return `One response took ${Math.round(longest)} ms. The server does not say that it worked: ` +
+    "it does so when it is started with -delay. So this is time in which requests waited. " +
+    "Who has kept the server busy?";
 }
 
-// mostAtOnce: at the moment when a request is sent, how many are on their way?
+function tooFast() {
+  return "The responses came so fast that the shape of the picture says little. " +
+    `Let the server work on each: go run ./${stepName ?? "stepNN"} -delay 100ms.`;
+}
+
+// mostAtOnce: half-way through the work on one response, how many are being worked on?
 function mostAtOnce(times) {
-  const counts = times.map((one) =>
-    times.filter((other) => other.sent <= one.sent && one.sent < other.ended).length);
+  const counts = times.map((one) => {
+    const now = (one.begun + one.ended) / 2;
+    return times.filter((other) => other.begun <= now && now < other.ended).length;
+  });
   return Math.max(...counts);
 }
 
-
-// ---- Drawing ----------------------------------------------------------------------------
-
-let drawing = false;
-
-function showAnswer(answer) {
-  if (answer.server !== null) stepName = answer.server.step;
-  const row = rows[answer.number - 1];
-  const track = row.children[1];
-  track.append(
-    bar("queued", answer.asked, answer.sent),
-    bar("served", answer.sent, answer.ended),
-  );
-  row.title = describe(answer);
-  Object.assign(row.dataset, answer.server, { tile: answer.number, status: answer.status });
-  if (answer.status !== 200) {
-    track.lastChild.classList.add("bad");
-    byId("bad-key").hidden = false;
-  }
-
-  // Many answers may arrive between two pictures on the screen: draw once for all of them.
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => {
-    drawing = false;
-    draw();
-  });
-}
-
-function showFailure(number) {
-  const row = rows[number - 1];
-  row.dataset.tile = number;
-  row.dataset.failed = "";
-  row.lastChild.textContent = "no answer";
-}
-
-function bar(name, from, to) {
-  const result = element("i", `bar ${name}`);
-  result.style.setProperty("--from", from.toFixed(2));
-  result.style.setProperty("--to", to.toFixed(2));
-  return result;
-}
-
-function describe(answer) {
-  const { server } = answer;
-  const who = server === null ? "unknown" :
-    `${server.step}, pid ${server.pid}, ${server.tid === null ? "" : `tid ${server.tid}, `}` +
-    `conn ${server.conn}, request ${server.request}`;
-  return `Tile ${answer.number}: ${who}. Sent at ${ms(answer.sent)} ms, ` +
-    `ended at ${ms(answer.ended)} ms.`;
-}
-
-function draw() {
-  drawAxis();
-  drawColours();
-}
-
-function drawAxis() {
-  const end = Math.max(10, ...answers.map((answer) => answer.ended));
-  const ticks = chart.clientWidth < 500 ? 3 : 8;
-  const step = roundStep(end / ticks);
-  // Half a step more, so that the last number has room.
-  const span = Math.max(end, Math.floor(end / step) * step + step / 4);
-  chart.style.setProperty("--span", span);
-
-  const labels = element("div", "track");
-  const lines = element("div", "track");
-  for (let at = 0; at <= span; at += step) {
-    const label = element("span", "tick", at === 0 ? "0 ms" : at);
-    const line = element("i", "tick");
-    for (const tick of [label, line]) tick.style.setProperty("--at", at);
-    labels.append(label);
-    lines.append(line);
-  }
-  byId("axis").replaceChildren(labels);
-  byId("rows").firstChild.replaceChildren(lines);
-}
-
-// roundStep gives the next of 1, 2, 5, 10, 20, 50, 100 …
-function roundStep(least) {
-  const ten = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * ten).find((step) => step >= least);
-}
-
-function drawColours() {
-  if (!chosen) pickColour();
-  const kind = kinds[form.elements.by.value];
-
-  // Count, and number the actors in the order in which they first answered.
-  const actors = new Map();
-  for (const answer of answers) {
-    const name = nameOf(answer, kind);
-    if (!actors.has(name)) actors.set(name, { index: actors.size, count: 0 });
-    actors.get(name).count++;
-  }
-
-  const longest = Math.max(9, ...[...actors.keys()].map((name) => name.length));
-  chart.style.setProperty("--label", longest);
-  for (const answer of answers) {
-    const name = nameOf(answer, kind);
-    const row = rows[answer.number - 1];
-    paint(row.querySelector(".served"), name, actors.get(name).index);
-    row.lastChild.textContent = name;
-  }
-
-  // In the legend the numbers stand in order: "conn 9" before "conn 10".
-  const sorted = [...actors].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
-  byId("legend").replaceChildren(...sorted.map(([name, { index, count }]) => {
-    const item = element("li");
-    const swatch = element("i");
-    paint(swatch, name, index);
-    item.append(swatch, `${name} `, element("span", "", `×${count}`));
-    item.dataset.count = count;
-    return item;
-  }));
-}
-
-// pickColour looks for the smallest actor that tells the model.
-function pickColour() {
-  const facts = countFacts();
-  let by = "thread";
-  if (facts.processes > 1 || facts.threads === 0) by = "process";
-  // One thread, and connections that are used again: the connections are the news.
-  if (facts.threads <= 1 && facts.connections > 1 && facts.connections < facts.signed) {
-    by = "connection";
-  }
-  form.elements.by.value = by;
-}
-
-function nameOf(answer, kind) {
-  const name = answer.server === null ? null : kind.of(answer.server);
-  return name === null ? "unknown" : `${kind.part} ${name}`;
-}
-
-// paint gives the actor with this number a colour. Steps of the golden angle (137.5 degrees)
-// keep neighbours far apart. After 21 steps the hue is almost the old one (8 degrees away),
-// so there the three shades move on by one.
-function paint(target, name, index) {
-  target.classList.remove("actor", "nobody", "shade-0", "shade-1", "shade-2");
-  if (name === "unknown") {
-    target.classList.add("nobody");
-    return;
-  }
-  const shade = (index + Math.floor(index / 21)) % 3;
-  target.classList.add("actor", `shade-${shade}`);
-  target.style.setProperty("--hue", ((200 + index * 137.508) % 360).toFixed(1));
-}
-
-function showTable() {
-  const sorted = [...answers].sort((a, b) => a.number - b.number);
-  byId("table-body").replaceChildren(...sorted.map((answer) => {
-    const { server } = answer;
-    const line = element("tr");
-    const number = element("th", "", answer.number);
-    number.scope = "row";
-    const cells = [
-      server?.pid, server?.tid, server?.conn, server?.request, answer.status,
-      answer.timed ? ms(answer.sent - answer.asked) : null, ms(answer.sent), ms(answer.ended),
-    ];
-    line.append(number, ...cells.map((cell) => element("td", "", cell ?? "unknown")));
-    return line;
-  }));
-}
-
-
-// ---- Small helpers ----------------------------------------------------------------------
-
-function element(tag, className, text) {
-  const result = document.createElement(tag);
-  if (className) result.className = className;
-  if (text !== undefined) result.textContent = text;
-  return result;
-}
-
-function plural(count, word) {
-  if (count === 1) return `1 ${word}`;
-  return `${count} ${word}${word.endsWith("s") ? "es" : "s"}`;
-}
-
-function ms(time) {
-  return time.toFixed(1);
+function middle(numbers) {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 }
 
 
@@ -512,6 +331,8 @@ function writeAddress() {
   const address = new URL(location);
   address.searchParams.set("n", byId("count").value);
   if (chosen) address.searchParams.set("by", form.elements.by.value);
+  if (fixed > 0) address.searchParams.set("axis", fixed);
+  else address.searchParams.delete("axis");
   history.replaceState(null, "", address);
 }
 
@@ -529,15 +350,35 @@ form.addEventListener("submit", (event) => {
 });
 
 form.addEventListener("change", (event) => {
-  if (event.target.name !== "by") return;
-  chosen = true;
+  if (event.target.name === "by") {
+    chosen = true;
+    if (location.protocol !== "file:") writeAddress();
+    draw();
+  }
+  if (event.target.id === "fixed") {
+    fixAxis(event.target.checked ? Math.max(1, countFacts().ms, longestRun()) : 0);
+  }
+});
+
+// fixAxis makes the time axis at least so many milliseconds long; 0: as long as the run. The
+// address of the page keeps it, so it is still there when another step serves the page.
+function fixAxis(ms) {
+  fixed = ms;
+  byId("fixed").checked = ms > 0;
+  byId("fixed-to").textContent = ms > 0 ? `(${ms} ms)` : "";
   if (location.protocol !== "file:") writeAddress();
-  if (answers.length > 0) draw();
+  draw();
+}
+
+byId("forget").addEventListener("click", () => {
+  forgetRuns();
+  if (fixed > 0) fixAxis(countFacts().ms);
 });
 
 byId("stop").addEventListener("click", () => controller?.abort());
 addEventListener("pagehide", () => controller?.abort());
-addEventListener("resize", () => answers.length > 0 && drawAxis());
+addEventListener("resize", draw);
+document.querySelector("details").addEventListener("toggle", showHints);
 
 async function start() {
   if (location.protocol === "file:") {
@@ -552,10 +393,16 @@ async function start() {
     chosen = true;
     form.elements.by.value = wishes.get("by");
   }
+  const host = location.hostname.replace(/[[\]]/g, ""); // an IPv6 address has brackets
+  byId("crowd").textContent = byId("crowd").textContent.replace("127.0.0.1/8080",
+    `${host}/${location.port || 80}`);
   const wanted = wishes.get("n") ?? String(usualTiles);
   const { count, note } = readCount(wanted);
   byId("count").value = count;
   if (note !== "") tell(note);
+  const axis = Math.round(Number(wishes.get("axis")));
+  if (axis > 0 && axis < 1e7) fixAxis(axis);
+  drawRuns();
 
   try {
     const { server } = await askServer();

@@ -17,6 +17,17 @@ function parseServer(text) {
   return { step, pid, tid: tid ?? null, conn, request };
 }
 
+// A step that was started with -delay also says how many milliseconds it worked on a response:
+//
+//   Server-Timing: work;dur=100.3
+const workPattern = /^work;dur=(\d+(?:\.\d+)?)$/;
+
+// parseWork turns that text into a number, and everything else into null.
+function parseWork(text) {
+  const match = workPattern.exec(text ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
 // askServer asks for the headers of this page, and not for the page (HEAD).
 async function askServer() {
   const response = await fetch(location.pathname, { method: "HEAD", cache: "no-store" });
