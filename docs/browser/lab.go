@@ -14,7 +14,8 @@ type Lab struct {
 	Message     string `json:"message"` // empty while it is hidden
 	Summary     string `json:"summary"` // the sentence that counts
 	Explanation string `json:"explanation"`
-	Rows        []Row  `json:"rows"` // of the table: one for each response
+	Title       string `json:"title"` // of the legend
+	Rows        []Row  `json:"rows"`  // of the table: one for each response
 }
 
 // Row is one row of the table, as it is written there.
@@ -25,7 +26,13 @@ type Row struct {
 	Conn    string `json:"conn"`
 	Request string `json:"request"`
 	Status  string `json:"status"`
-	Ended   string `json:"ended"` // in ms
+	// Times in ms. Those that only the server knows are "unknown" without
+	// -delay.
+	Queued string `json:"queued"` // in the browser
+	Sent   string `json:"sent"`
+	Waited string `json:"waited"` // for the server
+	Work   string `json:"work"`   // of the server
+	Ended  string `json:"ended"`
 }
 
 // readLab collects the fields of a Lab in the page.
@@ -33,16 +40,20 @@ const readLab = `(() => {
 	const byId = (id) => document.getElementById(id);
 	const text = (id) => byId(id).textContent;
 	const readRow = (row) => {
-		const [tile, pid, tid, conn, request, status, , , ended] =
+		const [tile, pid, tid, conn, request, status,
+			queued, sent, waited, work, ended] =
 			[...row.cells].map((cell) => cell.textContent);
-		return { tile, pid, tid, conn, request, status, ended };
+		return { tile, pid, tid, conn, request, status,
+			queued, sent, waited, work, ended };
 	};
 	return {
 		state: document.documentElement.dataset.state ?? "",
 		who: text("who"),
 		message: byId("message").hidden ? "" : text("message"),
 		summary: text("summary"),
-		explanation: text("explanation"),
+		explanation: [...byId("explanation").children]
+			.map((paragraph) => paragraph.textContent).join(" "),
+		title: text("legend-title"),
 		rows: [...byId("table-body").rows].map(readRow),
 	};
 })()`

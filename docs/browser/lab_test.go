@@ -93,6 +93,7 @@ func testModel(t *testing.T, b *bench, m model) {
 			"the Server field has another form")
 	}
 	v.checkTable(lab)
+	v.checkTimes(lab, 20)
 	v.checkSummary(lab)
 	v.checkModel(lab, m)
 	v.checkReal(lab, m)
@@ -185,7 +186,7 @@ func (v *visit) checkSummary(lab Lab) {
 		ended, err := strconv.ParseFloat(row.Ended, 64)
 		if err != nil {
 			v.fail("tile "+row.Tile+" ended at "+row.Ended,
-				"a number", "showTable in lab.js")
+				"a number", "showTable in draw.js")
 		}
 		last = max(last, ended)
 	}
@@ -244,9 +245,23 @@ func (v *visit) checkReal(lab Lab, m model) {
 const readLegend = `[...document.querySelectorAll("#legend li")].map(
 	(item) => item.textContent)`
 
+// titles are what the page writes above the legend. A process or a thread gives
+// a response; a connection only carries it.
+var titles = map[string]string{
+	"process":    "Responses of each process",
+	"thread":     "Responses of each thread",
+	"connection": "Responses on each connection",
+}
+
 // checkLegend compares the legend with the table.
 func (v *visit) checkLegend(lab Lab, by string) {
 	v.Helper()
+	title := evaluate[string](v,
+		`document.getElementById("legend-title").textContent`)
+	if title != titles[by] {
+		v.fail(fmt.Sprintf("writes %q above the legend", title), titles[by],
+			"kinds in draw.js")
+	}
 	counts := map[string]int{}
 	for _, row := range lab.Rows {
 		name := map[string]string{
@@ -268,6 +283,6 @@ func (v *visit) checkLegend(lab Lab, by string) {
 	slices.Sort(legend)
 	if !slices.Equal(legend, want) {
 		v.fail(fmt.Sprintf("legend by %s: %q", by, legend),
-			fmt.Sprintf("%q (says its table)", want), "drawColours in lab.js")
+			fmt.Sprintf("%q (says its table)", want), "drawColours in draw.js")
 	}
 }

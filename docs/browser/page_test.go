@@ -46,6 +46,10 @@ func TestPages(t *testing.T) {
 		t.Parallel()
 		testPhone(t, b)
 	})
+	t.Run("nothing came", func(t *testing.T) {
+		t.Parallel()
+		testNothing(t, b)
+	})
 	t.Run("keyboard", func(t *testing.T) {
 		t.Parallel()
 		testKeyboard(t, b)
@@ -106,6 +110,52 @@ func testEnd(t *testing.T, b *bench, name string) {
 			"load or finish in lab.js")
 	}
 	v.checkSummary(lab)
+	full := evaluate[bool](v, `document.getElementById("progress").value ===
+		document.getElementById("progress").max`)
+	if full {
+		v.fail("shows a full progress bar", "one that counts the answers",
+			"showProgress in lab.js")
+	}
+}
+
+// testNothing presses Load when the step has ended. Where nothing came, there
+// is nothing to draw.
+func testNothing(t *testing.T, b *bench) {
+	s := b.start(t, "step05-coroutine")
+	v := b.visit(t, s, "/lab.html")
+	v.load()
+	v.wait(`document.getElementById("who").textContent !== ""`)
+	s.Stop()
+	v.do(chromedp.Click(chromedp.CSS("#run")))
+	v.wait(`document.documentElement.dataset.state === "failed"`)
+	v.checkNothing("got no answer")
+}
+
+// checkNothing checks what the page shows after a run without any response.
+func (v *visit) checkNothing(message string) {
+	v.Helper()
+	lab, err := ReadLab(v.tab)
+	if err != nil {
+		v.Fatal(err)
+	}
+	if lab.Summary != "No response came" ||
+		!strings.Contains(lab.Message, message) {
+		v.fail(fmt.Sprintf("%q, message %q", lab.Summary, lab.Message),
+			`"No response came" and a message with `+strconv.Quote(message),
+			"summarize or complain in lab.js")
+	}
+	shown := evaluate[string](v, `[...document.querySelectorAll(
+		"#axis, #rows, #legend")].filter((part) => part.checkVisibility()).
+		map((part) => part.id).join()`)
+	if shown != "" {
+		v.fail("shows "+shown, "no axis, no rows and no legend",
+			"draw in draw.js")
+	}
+	if n := evaluate[float64](v,
+		`document.getElementById("progress").value`); n != 0 {
+		v.fail(fmt.Sprintf("has %v in its progress bar", n), "an empty bar",
+			"showProgress in lab.js")
+	}
 }
 
 // testClosed closes the tab in the middle of a run. The step must notice.
@@ -206,7 +256,8 @@ func testCount(t *testing.T, b *bench) {
 func testPhone(t *testing.T, b *bench) {
 	s := b.start(t, "step05-coroutine")
 	for _, path := range []string{
-		"/", "/lab.html", "/lab.html?n=24&auto", "/lab.html?n=200&auto",
+		"/", "/lab.html", "/lab.html?n=24&by=connection&auto",
+		"/lab.html?n=200&by=connection&auto",
 	} {
 		v := b.visit(t, s, path)
 		v.do(chromedp.EmulateViewport(360, 740))
@@ -215,6 +266,8 @@ func testPhone(t *testing.T, b *bench) {
 			v.endOfRun()
 			v.do(chromedp.Click(chromedp.CSS("details summary")))
 			v.wait(`document.querySelector("details").open`)
+			v.checkHint("legend", "scrollHeight", "clientHeight")
+			v.checkHint("table", "scrollWidth", "clientWidth")
 		}
 		width := evaluate[int](v, `document.documentElement.scrollWidth`)
 		if width > 360 {
@@ -222,6 +275,24 @@ func testPhone(t *testing.T, b *bench) {
 				"at most 360, so that nothing scrolls sideways",
 				"an element of the page is too wide")
 		}
+	}
+}
+
+// checkHint checks that the page says of a box that it scrolls. Here it does.
+func (v *visit) checkHint(name, inner, outer string) {
+	v.Helper()
+	box := map[string]string{"legend": "legend", "table": "table-box"}[name]
+	v.wait(`document.getElementById("` + box + `").checkVisibility()`)
+	if !evaluate[bool](v, fmt.Sprintf(`((box) => box.%s > box.%s)(
+		document.getElementById(%q))`, inner, outer, box)) {
+		v.fail("shows all of the "+name, "more than fits on a phone",
+			"the test: it needs a longer "+name)
+	}
+	hint := fmt.Sprintf(`document.getElementById("%s-hint")`, name)
+	if !evaluate[bool](v, hint+`.checkVisibility() && `+hint+
+		`.textContent.includes("scroll")`) {
+		v.fail("does not say that the "+name+" scrolls",
+			"a line above it that says so", "showHints in draw.js")
 	}
 }
 

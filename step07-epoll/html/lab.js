@@ -172,9 +172,8 @@ function complain(count, failures, aborted, note) {
     texts.push(`You stopped the run. ${plural(failures, "tile")} of ${count} did not arrive.`);
   } else if (aborted === "silence") {
     texts.push(`The server gave no answer for ${patience / 1000} seconds, so the lab gave up: ` +
-      `${plural(failures, "tile")} of ${count} did not arrive. Either it serves others, such as a ` +
-      "crowd of silent clients. " +
-      `Or it has ended: then ${again}`);
+      `${plural(failures, "tile")} of ${count} did not arrive. It may be busy with others, ` +
+      `such as a crowd of silent clients. If it has ended, ${again}`);
   } else if (failures > 0) {
     texts.push(`${plural(failures, "request")} of ${count} got no answer. ` +
       `If the server has ended, ${again}`);

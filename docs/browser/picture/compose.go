@@ -30,15 +30,19 @@ func dataURL(kind string, content []byte) string {
 		base64.StdEncoding.EncodeToString(content)
 }
 
-// compose lets the browser set the panels as one page and returns a picture of
-// it, a PNG file.
-func compose(ctx context.Context, panels []panel) ([]byte, error) {
+// compose lets the browser set the panels and the crowds as one page and returns
+// a picture of it, a PNG file.
+func compose(ctx context.Context, panels []panel,
+	crowds []crowd) ([]byte, error) {
 	parsed, err := template.New("page").Parse(page)
 	if err != nil {
 		return nil, err
 	}
 	var html bytes.Buffer
-	if err := parsed.Execute(&html, panels); err != nil {
+	if err := parsed.Execute(&html, map[string]any{
+		"Panels": panels, "Crowds": crowds, "Patience": patience.Seconds(),
+		"Size": size, "Tiles": tiles,
+	}); err != nil {
 		return nil, err
 	}
 	tab, closeTab, err := browser.Open(ctx)

@@ -1,6 +1,7 @@
 // Picture draws docs/img/lab.png, the picture of the README: what the lab shows
-// for steps 2, 3, 4, 5 and 7, side by side and on one time axis. Run it in docs,
-// on a machine that has nothing else to do:
+// for steps 2, 3, 4, 5 and 7, side by side and on one time axis, and what a crowd
+// of silent clients does to each step. Run it in docs, on a Linux machine that
+// has nothing else to do:
 //
 //	go run ./browser/picture
 package main
@@ -67,7 +68,11 @@ func draw(root, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	big, err := compose(ctx, panels)
+	crowds, err := runCrowds(ctx, programs)
+	if err != nil {
+		return err
+	}
+	big, err := compose(ctx, panels, crowds)
 	if err != nil {
 		return err
 	}
@@ -170,21 +175,13 @@ func light(tab context.Context) error {
 }
 
 // stretch makes the page draw its axis as if the run had taken as long as the
-// longest one: then all charts have the same scale. It replaces the function of
-// the page, because the page draws the axis again when its size changes. The
-// rows become thin, as they are in a long run: so five charts fit.
+// longest one: then all charts have the same scale. The rows become thin, as
+// they are in a long run: so five charts fit.
 const stretch = `(() => {
-	const drawOwn = drawAxis;
-	drawAxis = () => {
-		const real = answers;
-		answers = [{ ended: %f }];
-		drawOwn();
-		answers = real;
-	};
-	drawAxis();
 	chart.classList.add("many");
 	chart.style.setProperty("--height", ".62rem");
 	chart.style.marginTop = 0;
+	fixAxis(%f);
 })()`
 
 // photograph takes a picture of the chart.
