@@ -44,7 +44,7 @@ func (c crowd) Width() float64 {
 func (c crowd) Text() string {
 	switch {
 	case c.Time == 0:
-		return fmt.Sprintf("no tile in %v s", patience.Seconds())
+		return fmt.Sprintf("none in %v s", patience.Seconds())
 	case c.Time < time.Second:
 		return fmt.Sprintf("%d ms", c.Time.Milliseconds())
 	}
