@@ -70,7 +70,7 @@ func start(t *testing.T, args ...string) *program {
 	p.out = bufio.NewReader(stdout)
 	first := p.line(t)
 	form := regexp.MustCompile(
-		`^step01-hello: serving http://(.+:\d+)/ \(Ctrl-C to stop\)$`)
+		`^step01-hello: serving http://(.+:\d+)/ \(pid \d+; Ctrl-C to stop\)$`)
 	found := form.FindStringSubmatch(first)
 	if found == nil {
 		t.Fatalf("printed %q first, not a line of the form %v", first, form)

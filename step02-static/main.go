@@ -2,7 +2,12 @@
 // in the backlog of the listener: in the kernel, not in this program.
 //
 // See it: go run ./step02-static -delay 1s, and then in two terminals at once
-// time curl -s -o /dev/null http://127.0.0.1:8080/. The second takes 2 s.
+// time curl -s -o /dev/null http://127.0.0.1:8080/. The second takes 2 s. By
+// hand, with nc 127.0.0.1 8080, you have 5 s to begin a request and then 10 s
+// to end it.
+//
+// Read on in conn.go: it is where main leads. The start of http.go and site.go
+// comes next; socket.go, flags.go and log.go can wait.
 package main
 
 import "runtime"
@@ -11,8 +16,8 @@ import "runtime"
 const step = "step02-static"
 
 func init() {
-	// Keeps main on the first thread, whose number is that of the process. Go
-	// would move it from thread to thread, and the log names the thread.
+	// For the log alone, which names the thread: this keeps main on the first
+	// one. Go would move it from thread to thread.
 	runtime.LockOSThread()
 }
 
@@ -23,8 +28,14 @@ func main() {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	announce(bound)
-	for id := 1; ; id++ {
-		s.serve(&conn{fd: accept(listener)}, id)
+	s.announce(bound)
+	last := &socket{fd: -1} // there is none yet
+	for connNo := 1; ; connNo++ {
+		c := &socket{fd: accept(listener)}
+		s.serve(c, connNo)
+		// This client takes its response now. The one before it has had time
+		// to do that: so we need not wait for either.
+		drain(last)
+		last = c
 	}
 }

@@ -26,24 +26,27 @@ func listen(addr string) (fd int, bound string, err error) {
 	if err != nil {
 		return -1, "", err
 	}
-	family, sockaddr := toSockaddr(tcp)
+	family, sockaddr, err := toSockaddr(tcp)
+	if err != nil {
+		return -1, "", err
+	}
 	fd, err = syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return -1, "", err
 	}
 	syscall.CloseOnExec(fd)
-	if err = bindAndListen(fd, sockaddr); err == nil {
-		bound, err = addressOf(fd)
+	if err = bindAndListen(fd, family, sockaddr); err == nil {
+		tcp.Port, err = portOf(fd)
 	}
 	if err != nil {
 		syscall.Close(fd)
 		return -1, "", err
 	}
-	return fd, bound, nil
+	return fd, tcp.String(), nil
 }
 
 // bindAndListen makes a listener of a socket.
-func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
+func bindAndListen(fd, family int, sockaddr syscall.Sockaddr) error {
 	// Connections that the server has closed stay in TIME_WAIT for a minute.
 	// Without this option, nobody could bind their port until then.
 	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
@@ -51,45 +54,24 @@ func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
 	if err != nil {
 		return err
 	}
+	if family == syscall.AF_INET6 {
+		// IPv6 alone. Whether [::] means IPv4 too differs between systems.
+		err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6,
+			syscall.IPV6_V6ONLY, 1)
+		if err != nil {
+			return err
+		}
+	}
 	if err := syscall.Bind(fd, sockaddr); err != nil {
 		return err
 	}
 	return syscall.Listen(fd, backlog)
 }
 
-// toSockaddr puts an address into the form of the system calls. An address
-// without a host means every IPv4 interface of this machine.
-func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr) {
-	if a.IP != nil && a.IP.To4() == nil {
-		sa6 := &syscall.SockaddrInet6{Port: a.Port}
-		copy(sa6.Addr[:], a.IP)
-		return syscall.AF_INET6, sa6
-	}
-	sa4 := &syscall.SockaddrInet4{Port: a.Port}
-	copy(sa4.Addr[:], a.IP.To4())
-	return syscall.AF_INET, sa4
-}
-
-// addressOf asks the kernel which "host:port" a socket is bound to.
-func addressOf(fd int) (string, error) {
-	sockaddr, err := syscall.Getsockname(fd)
-	if err != nil {
-		return "", err
-	}
-	var a net.TCPAddr
-	switch sa := sockaddr.(type) {
-	case *syscall.SockaddrInet4:
-		a.IP, a.Port = sa.Addr[:], sa.Port
-	case *syscall.SockaddrInet6:
-		a.IP, a.Port = sa.Addr[:], sa.Port
-	}
-	return a.String(), nil
-}
-
 // accept waits for the next client and returns the descriptor of its
 // connection.
 func accept(listener int) int {
-	for {
+	for failed := false; ; {
 		fd, _, err := syscall.Accept(listener)
 		switch err {
 		case nil:
@@ -100,27 +82,30 @@ func accept(listener int) int {
 		default:
 			// Most likely EMFILE: all descriptors are taken, until a connection
 			// ends. Without the pause, the loop would spin until then.
-			warn("accept: %v; trying again", err)
+			if !failed {
+				warn("accept: %v; trying until it works", err)
+			}
+			failed = true
 			time.Sleep(acceptPause)
 		}
 	}
 }
 
-// conn is a connection: a blocking socket with time limits.
-type conn struct {
+// socket is a connection that blocks, with time limits.
+type socket struct {
 	fd                          int
 	readDeadline, writeDeadline time.Time
 }
 
 // Read waits for bytes until the read deadline. It returns io.EOF when the
 // client will send no more.
-func (c *conn) Read(p []byte) (int, error) {
+func (s *socket) Read(p []byte) (int, error) {
 	for {
-		err := c.setTimeout(syscall.SO_RCVTIMEO, c.readDeadline)
+		err := s.setTimeout(syscall.SO_RCVTIMEO, s.readDeadline)
 		if err != nil {
 			return 0, err
 		}
-		n, err := syscall.Read(c.fd, p)
+		n, err := syscall.Read(s.fd, p)
 		switch {
 		case err == syscall.EINTR:
 			// A signal came: try again. The deadline stays the same.
@@ -137,15 +122,16 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 // Write sends all of p, or returns how many bytes of it the kernel has taken
-// when the write deadline came.
-func (c *conn) Write(p []byte) (int, error) {
+// when the write deadline came. If the client is gone, the error is EPIPE: Go
+// turns the signal SIGPIPE, which would end a C program here, into it.
+func (s *socket) Write(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
-		err := c.setTimeout(syscall.SO_SNDTIMEO, c.writeDeadline)
+		err := s.setTimeout(syscall.SO_SNDTIMEO, s.writeDeadline)
 		if err != nil {
 			return sent, err
 		}
-		n, err := syscall.Write(c.fd, p[sent:])
+		n, err := syscall.Write(s.fd, p[sent:])
 		switch err {
 		case nil:
 			sent += n
@@ -162,34 +148,74 @@ func (c *conn) Write(p []byte) (int, error) {
 // setTimeout lets the next system call wait until the deadline at most. The
 // kernel takes a duration, and each call starts it anew: set once, a client
 // that sends a byte now and then could go on for ever.
-func (c *conn) setTimeout(option int, deadline time.Time) error {
+func (s *socket) setTimeout(option int, deadline time.Time) error {
 	left := time.Until(deadline)
 	if left < time.Microsecond {
 		// Zero would mean: for ever.
 		return os.ErrDeadlineExceeded
 	}
 	timeout := syscall.NsecToTimeval(left.Nanoseconds())
-	return syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, option, &timeout)
+	return syscall.SetsockoptTimeval(s.fd, syscall.SOL_SOCKET, option, &timeout)
 }
 
 // SetReadDeadline sets until when Read may wait.
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.readDeadline = t
+func (s *socket) SetReadDeadline(t time.Time) error {
+	s.readDeadline = t
 	return nil
 }
 
 // SetWriteDeadline sets until when Write may wait.
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.writeDeadline = t
+func (s *socket) SetWriteDeadline(t time.Time) error {
+	s.writeDeadline = t
 	return nil
 }
 
 // CloseWrite tells the client that no more bytes follow. It may still send.
-func (c *conn) CloseWrite() error {
-	return syscall.Shutdown(c.fd, syscall.SHUT_WR)
+func (s *socket) CloseWrite() error {
+	return syscall.Shutdown(s.fd, syscall.SHUT_WR)
 }
 
-// Close gives the descriptor back.
-func (c *conn) Close() error {
-	return syscall.Close(c.fd)
+// Close gives the descriptor back. Its number may soon be that of another
+// connection, so forget it.
+func (s *socket) Close() error {
+	fd := s.fd
+	s.fd = -1
+	return syscall.Close(fd)
+}
+
+// From here on: addresses in the form of the system calls. Skip it on a first
+// reading.
+
+// toSockaddr puts an address into that form. An address without a host means
+// every IPv4 interface of this machine.
+func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
+	if a.IP == nil {
+		a.IP = net.IPv4zero
+	}
+	if ip := a.IP.To4(); ip != nil {
+		return syscall.AF_INET, &syscall.SockaddrInet4{Port: a.Port,
+			Addr: [4]byte(ip)}, nil
+	}
+	sa6 := &syscall.SockaddrInet6{Port: a.Port, Addr: [16]byte(a.IP)}
+	if a.Zone != "" {
+		// The name of an interface: fe80::1%eth0 is an address on eth0 alone.
+		link, err := net.InterfaceByName(a.Zone)
+		if err != nil {
+			return 0, nil, err
+		}
+		sa6.ZoneId = uint32(link.Index)
+	}
+	return syscall.AF_INET6, sa6, nil
+}
+
+// portOf asks the kernel which port a socket is bound to.
+func portOf(fd int) (int, error) {
+	sockaddr, err := syscall.Getsockname(fd)
+	switch sa := sockaddr.(type) {
+	case *syscall.SockaddrInet4:
+		return sa.Port, err
+	case *syscall.SockaddrInet6:
+		return sa.Port, err
+	}
+	return 0, err
 }

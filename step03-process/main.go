@@ -26,10 +26,12 @@ const connVariable = "STEP03_CONNECTION"
 
 func main() {
 	addr, s := parseFlags()
-	if id, err := strconv.Atoi(os.Getenv(connVariable)); err == nil {
+	if connNo, err := strconv.Atoi(os.Getenv(connVariable)); err == nil {
 		// This is a child. Its connection is the descriptor after standard
 		// input, output and error.
-		s.serve(&conn{fd: 3}, id)
+		c := &socket{fd: 3}
+		s.serve(c, connNo)
+		drain(c)
 		return
 	}
 	listener, bound, err := listen(addr)
@@ -37,45 +39,77 @@ func main() {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	announce(bound)
+	s.announce(bound)
 
-	program, err := os.Executable()
-	if err != nil {
-		fatal("cannot find the executable of this program: %v", err)
-	}
-	p := parent{program: program, pids: map[int]bool{},
-		slots: make(chan bool, maxProcesses)}
-	go p.reap()
-	go p.stop()
-	for id := 1; ; id++ {
+	p := newParent(s)
+	for connNo := 1; ; connNo++ {
 		p.slots <- true // waits while maxProcesses are running
 		fd := accept(listener)
-		p.start(fd, id)
+		p.start(fd, connNo)
 		// The child has its own copy. If ours stayed open, the connection
 		// would not end when the child closes its copy.
 		syscall.Close(fd)
 	}
 }
 
-// parent knows the processes that are running, each with a slot.
+// parent knows the children that are running. Each has a slot.
 type parent struct {
-	program string // the executable of this program
+	program string   // the executable of this program
+	args    []string // its command line
 	slots   chan bool
-	sync.Mutex
-	pids map[int]bool
+	mu      sync.Mutex
+	pids    map[int]bool // of the children
+}
+
+// newParent prepares to start children, and to hear of signals: from here on,
+// none may be lost, so ask for them before the first child can end.
+func newParent(s *server) *parent {
+	p := &parent{program: executable(), args: os.Args, pids: map[int]bool{},
+		slots: make(chan bool, maxProcesses)}
+	if d, ok := s.site.(directory); ok {
+		// Children inherit the working directory. So all of them serve the
+		// one that is there now, even if another one takes its name.
+		if err := os.Chdir(d.root.Name()); err != nil {
+			fatal("cannot serve %s: %v", d.root.Name(), err)
+		}
+		p.args = append(p.args, "-dir", ".")
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGCHLD)
+	go p.reap(ended)
+	stopped := make(chan os.Signal, 1)
+	signal.Notify(stopped, syscall.SIGINT, syscall.SIGTERM)
+	go p.stop(stopped)
+	return p
+}
+
+// executable returns the file of this program. Linux gives the very file that
+// runs now, even if it was deleted or replaced.
+func executable() string {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self
+	}
+	name, err := os.Executable()
+	if err != nil {
+		fatal("cannot find the executable of this program: %v", err)
+	}
+	return name
 }
 
 // start starts this program again, as a child that serves one connection. C
 // would fork here; a Go program has several threads, and fork copies only one.
-func (p *parent) start(fd, id int) {
-	p.Lock()
-	defer p.Unlock()
-	pid, err := syscall.ForkExec(p.program, os.Args, &syscall.ProcAttr{
-		Env:   append(os.Environ(), connVariable+"="+strconv.Itoa(id)),
+func (p *parent) start(fd, connNo int) {
+	// A child that ends at once must not be waited for before its pid is known:
+	// its slot would be lost. So the lock holds reap back.
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pid, err := syscall.ForkExec(p.program, p.args, &syscall.ProcAttr{
+		Env:   append(os.Environ(), connVariable+"="+strconv.Itoa(connNo)),
 		Files: []uintptr{0, 1, 2, uintptr(fd)},
 	})
 	if err != nil {
-		warn("cannot start a process for connection %d: %v", id, err)
+		warn("cannot start a process for connection %d: %v", connNo, err)
 		<-p.slots
 		return
 	}
@@ -84,9 +118,7 @@ func (p *parent) start(fd, id int) {
 
 // reap waits for the children that have ended. Until then each is a zombie: its
 // parent might still ask how it ended.
-func (p *parent) reap() {
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, syscall.SIGCHLD)
+func (p *parent) reap(ended chan os.Signal) {
 	for range ended {
 		// Several children can end while one signal is on its way.
 		for p.waitForOne() {
@@ -96,26 +128,28 @@ func (p *parent) reap() {
 
 // waitForOne reports whether there was a child that had ended.
 func (p *parent) waitForOne() bool {
-	p.Lock()
-	defer p.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 	if err == syscall.EINTR {
 		return true // a signal came: try again
 	}
-	if err != nil || pid == 0 {
+	if err != nil || pid <= 0 {
 		return false // there is no child, or none has ended
 	}
-	delete(p.pids, pid)
-	<-p.slots
+	// A process can have children that it did not start: those of the shell
+	// that became this program, or, as process 1 of a container, all orphans.
+	if p.pids[pid] {
+		delete(p.pids, pid)
+		<-p.slots
+	}
 	return true
 }
 
 // stop ends the children with their parent.
-func (p *parent) stop() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	sig := <-signals
-	p.Lock() // for good: no child may be started any more
+func (p *parent) stop(stopped chan os.Signal) {
+	sig := <-stopped
+	p.mu.Lock() // for good: no child may be started any more
 	for pid := range p.pids {
 		// To a child that has ended and is a zombie, this does nothing.
 		_ = syscall.Kill(pid, syscall.SIGKILL)

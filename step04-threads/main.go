@@ -6,13 +6,17 @@
 // step04-threads. Some of the threads are the Go runtime's own.
 package main
 
-import "runtime"
+import (
+	"runtime"
+	"syscall"
+)
 
 // step is the name of this program in messages and in the Server field.
 const step = "step04-threads"
 
-// maxThreads is how many connections are served at once. Further ones wait in
-// the backlog. At 10,000 threads, the Go runtime would end the program.
+// maxThreads is how many connections are served at once, if there are enough
+// descriptors. Further ones wait in the backlog. At 10,000 threads, or earlier
+// if the system gives it no more, the Go runtime would end the program.
 const maxThreads = 1000
 
 func main() {
@@ -22,20 +26,32 @@ func main() {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	announce(bound)
+	s.announce(bound)
 
-	slots := make(chan bool, maxThreads)
-	for id := 1; ; id++ {
-		slots <- true // waits while maxThreads are running
-		fd := accept(listener)
+	most := min(maxThreads, maxConns())
+	slots := make(chan bool, most)
+	for connNo := 1; ; connNo++ {
+		slots <- true // waits while as many are running
+		c := &socket{fd: accept(listener)}
 		// No close here: the descriptor is the same one in both threads.
 		go func() {
-			// A locked goroutine has a thread for itself. It never unlocks:
-			// so the thread ends when the goroutine does. Not locked, Go would
-			// give the thread to the next one, to save the cost.
+			// Reserves a thread for this goroutine, which never unlocks it: so
+			// the thread ends with the goroutine. Without this line, Go would
+			// give the thread to the next goroutine, to save the cost.
 			runtime.LockOSThread()
-			s.serve(&conn{fd: fd}, id)
+			s.serve(c, connNo)
+			drain(c)
 			<-slots
 		}()
 	}
+}
+
+// maxConns returns for how many connections there are descriptors: each may
+// need a second one, for the file that it sends, and a few are for the program.
+func maxConns() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		fatal("cannot tell how many descriptors there may be: %v", err)
+	}
+	return max(1, int(min(limit.Cur, 1<<20))/2-8)
 }

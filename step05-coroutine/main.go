@@ -9,6 +9,7 @@ package main
 
 import (
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -20,28 +21,65 @@ const acceptPause = 250 * time.Millisecond
 
 func main() {
 	addr, s := parseFlags()
-	listener, err := net.Listen("tcp", addr)
+	listener, err := listen(addr)
 	if err != nil {
-		fatal("cannot %v; choose another address with -addr", err)
+		fatal("cannot listen on %s: %v; choose another address with -addr",
+			addr, err)
 	}
-	announce(listener.Addr().String())
+	s.announce(listener.Addr().String())
 
-	for id := 1; ; id++ {
-		go s.serve(accept(listener), id)
+	// Goroutines are cheap: a few KiB each. Descriptors are what runs out, so
+	// they alone limit the number of connections.
+	slots := make(chan bool, maxConns())
+	for connNo := 1; ; connNo++ {
+		slots <- true // waits while as many are running
+		c := accept(listener)
+		go func() {
+			s.serve(c, connNo)
+			drain(c)
+			<-slots
+		}()
 	}
+}
+
+// listen opens a listener on addr, a "host:port". An address without a host
+// means every IPv4 interface of this machine.
+func listen(addr string) (*net.TCPListener, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	network := "tcp6"
+	if tcp.IP == nil || tcp.IP.To4() != nil {
+		network = "tcp4"
+	}
+	return net.ListenTCP(network, tcp)
 }
 
 // accept waits for the next client. The code looks as if it blocked, as in
 // step 4, but only this goroutine waits.
-func accept(listener net.Listener) client {
-	for {
-		c, err := listener.Accept()
+func accept(listener *net.TCPListener) client {
+	for failed := false; ; {
+		c, err := listener.AcceptTCP()
 		if err == nil {
-			return c.(*net.TCPConn)
+			return c
 		}
 		// Most likely EMFILE: all descriptors are taken, until a connection
 		// ends. Without the pause, the loop would spin until then.
-		warn("accept: %v; trying again", err)
+		if !failed {
+			warn("accept: %v; trying until it works", err)
+		}
+		failed = true
 		time.Sleep(acceptPause)
 	}
+}
+
+// maxConns returns for how many connections there are descriptors: each may
+// need a second one, for the file that it sends, and a few are for the program.
+func maxConns() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		fatal("cannot tell how many descriptors there may be: %v", err)
+	}
+	return max(1, int(min(limit.Cur, 1<<20))/2-8)
 }

@@ -1,349 +1,352 @@
-// This file is one kept-alive connection that never waits: bytes in, requests
-// answered, bytes out. What cannot be done now is kept and done later.
+// This file serves connections that are kept for many requests, and never waits
+// for a client: each function does what can be done now, and keeps the rest for
+// later. What a blocking program has on its stack, this one keeps in a conn.
 
 package main
 
 import (
-	"bytes"
 	"container/list"
-	"fmt"
+	"errors"
 	"io"
-	"runtime"
 	"syscall"
 	"time"
 )
 
-// waitsFor is what a connection waits for: one thing at a time.
-type waitsFor int
+// state is what a connection is doing: what has to happen next on it.
+type state int
 
 const (
-	forRequest waitsFor = iota // the first byte of the next request
-	forHead                    // the rest of a request
-	forRoom                    // the client to take more of a response
-	forClose                   // the client to close, after the last response
+	opened  state = iota // no byte of the first request is here
+	idle                 // no byte of the next request is here
+	reading              // a part of a request is here
+	writing              // a part of a response is still to be sent
+	closing              // the last response is sent: the client closes next
+	closed
 )
 
-// timeLimits are how long a connection may wait for each of them. They are
-// variables so that tests can shorten them.
-var timeLimits = [...]time.Duration{
-	forRequest: 60 * time.Second,
-	forHead:    5 * time.Second,
-	forRoom:    30 * time.Second,
-	forClose:   2 * time.Second,
+// maxChunk is how many bytes of a response are in memory at once.
+const maxChunk = 32 << 10
+
+// turnRequests is how many requests of one connection are answered in a row.
+// Then the others have their turn.
+const turnRequests = 4
+
+// timeLimits are how long a connection may be in a state. They are variables so
+// that tests can shorten them.
+var timeLimits = [closed]time.Duration{
+	opened:  5 * time.Second, // browsers open connections ahead
+	idle:    60 * time.Second,
+	reading: 10 * time.Second,
+	writing: 30 * time.Second / maxWaits, // without sending a byte
+	closing: 2 * time.Second,
 }
 
-// conn is one connection. While it waits for a request it owns no buffer:
-// thousands of idle connections cost little.
+// maxWaits is how often in a row a connection may be late in writing. Many
+// short waits, and not a single long one: while this program is stopped
+// (Ctrl-Z), no more than one of them passes.
+const maxWaits = 10
+
+// Why a connection ended that did not end well: the log says so.
+var (
+	errLeft   = errors.New("the client left without a word")
+	errSilent = errors.New("the client said nothing")
+	errIdle   = errors.New("no request for too long")
+	errRoom   = errors.New("idle for longest, it makes room for another")
+	errStuck  = errors.New("the client takes no byte of the response")
+	errBody   = errors.New("the body of the request did not come")
+	errShrunk = errors.New("the file became shorter under way")
+)
+
+// conn is one connection. While it is idle it owns no buffer: thousands of
+// idle connections cost little.
 type conn struct {
 	fd       int
-	id       int           // number of the connection, from 1
-	requests int           // number of requests answered
+	connNo   int // number of the connection, from 1
+	requests int // number of requests answered
+	state    state
+	deadline time.Time     // when it has been in its state for too long
+	place    *list.Element // in the queue of its state
+	waits    int           // how often in a row it was late in writing
 	in       []byte        // received, but not answered yet
 	skip     int64         // bytes of a request body still to be dropped
 	out      []byte        // bytes of a response still to be sent
 	body     io.ReadCloser // where the bytes after them come from
 	left     int64         // bytes of body still to be sent
-	last     bool          // no request is answered any more
-	waits    waitsFor
-	deadline time.Time     // when it has waited too long
-	place    *list.Element // in the queue of those that wait for the same
-	progress bool          // it came, or a part of it: a new deadline is due
+	last     bool          // no request is answered after this response
 }
-
-// sending reports whether a part of a response could not be sent yet.
-func (c *conn) sending() bool { return len(c.out) > 0 || c.left > 0 }
 
 // conns are all connections, and what they share. One thread serves them one
 // after the other, so one buffer for each direction is enough.
 type conns struct {
-	*server
-	byFD    map[int]*conn
-	count   int       // of connections, since the start
-	most    int       // how many there may be at once
-	who     string    // process and thread, from whoAmI
-	date    string    // Date of all responses in this second
-	second  int64     // since 1970
-	yielded time.Time // when the Go runtime last had its turn
-	now     time.Time // asking the clock for each request would cost more
-	// Those that wait for the same thing have the same time limit, so each
-	// queue is in the order of the deadlines: only its front can be due.
-	queues [len(timeLimits)]list.List
-	inBuf  [2 * maxHead]byte
-	outBuf [maxChunk]byte
+	server *server
+	byFD   map[int]*conn
+	count  int       // of connections, since the start
+	who    string    // process and thread, from whoAmI
+	now    time.Time // asking the clock for each request would cost more
+	date   string    // of all responses in this second
+	second int64     // since 1970
+	// Connections in the same state have the same time limit, so each queue is
+	// in the order of the deadlines: only its front can be due.
+	queues [closed]list.List
+	in     [2 * maxHead]byte
+	out    [maxChunk]byte
 }
 
+// newConns prepares for connections to a server.
 func newConns(s *server) *conns {
-	s.site = &cache{site: s.site} // to read from a disk could make us wait
-	return &conns{server: s, who: whoAmI(), most: maxConns(),
-		byFD: map[int]*conn{}}
+	return &conns{server: s, who: whoAmI(), byFD: map[int]*conn{}}
 }
 
-// maxConns returns how many connections there may be at once: each takes a
-// descriptor, and a quarter of them remains for the files that are sent.
-func maxConns() int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		fatal("cannot tell how many descriptors there may be: %v", err)
+// tick says what time it is.
+func (cs *conns) tick(now time.Time) {
+	cs.now = now
+	if cs.second != now.Unix() {
+		cs.second = now.Unix()
+		cs.date = now.UTC().Format(dateFormat)
 	}
-	return max(1, int(min(limit.Cur, 1<<30))*3/4)
-}
-
-// startTurn begins a turn of the loop at time now.
-func (all *conns) startTurn(now time.Time) {
-	all.now = now
-	// To format the date takes as long as to parse a request: do it once a
-	// second.
-	if all.second != now.Unix() {
-		all.second = now.Unix()
-		all.date = now.UTC().Format(dateFormat)
-	}
-}
-
-// endTurn ends a turn that began at time now: it gives up the connections whose
-// deadline has come, and returns the next deadline, or zero if there is none.
-// serve is what the loop calls to serve a connection.
-func (all *conns) endTurn(now time.Time, serve func(*conn) bool) time.Time {
-	// The monitor thread of the Go runtime looks every 20 µs at a goroutine
-	// that does not yield. Measured under load, that took a tenth of the time.
-	if now.Sub(all.yielded) > 5*time.Millisecond {
-		all.yielded = now
-		runtime.Gosched()
-	}
-	return all.expire(now, serve)
-}
-
-// accept accepts a connection, unless there are enough.
-func (all *conns) accept(listener int) (fd int, err error) {
-	if len(all.byFD) >= all.most {
-		return -1, syscall.EMFILE
-	}
-	return accept(listener)
 }
 
 // add makes a connection of an accepted socket.
-func (all *conns) add(fd int) {
-	all.count++
-	c := &conn{fd: fd, id: all.count, waits: forHead}
-	c.deadline = all.now.Add(timeLimits[forHead])
-	c.place = all.queues[forHead].PushBack(c)
-	all.byFD[fd] = c
+func (cs *conns) add(fd int) *conn {
+	cs.count++
+	c := &conn{fd: fd, connNo: cs.count}
+	cs.byFD[fd] = c
+	cs.enter(c, opened)
+	return c
 }
 
-// remove closes a connection and forgets it.
-func (all *conns) remove(c *conn) {
-	all.queues[c.waits].Remove(c.place)
-	delete(all.byFD, c.fd)
+// enter puts a connection into a state, for as long as the state may last. That
+// makes it the last one of its queue that will be due.
+func (cs *conns) enter(c *conn, s state) {
+	c.deadline = cs.now.Add(timeLimits[s])
+	if c.place != nil && s == c.state {
+		cs.queues[s].MoveToBack(c.place)
+		return
+	}
+	if c.place != nil {
+		cs.queues[c.state].Remove(c.place)
+	}
+	c.state, c.place = s, cs.queues[s].PushBack(c)
+}
+
+// serve does for a connection what can be done now.
+func (cs *conns) serve(c *conn) {
+	var err error
+	switch c.state {
+	case opened, idle, reading:
+		err = cs.readRequest(c)
+	case writing:
+		err = cs.send(c)
+	case closing:
+		err = cs.drain(c)
+	}
+	if err != nil && err != syscall.EAGAIN {
+		cs.close(c, err)
+	}
+}
+
+// readRequest reads once, and answers the requests that are complete.
+func (cs *conns) readRequest(c *conn) error {
+	n, err := read(c.fd, cs.in[:])
+	switch {
+	case err == io.EOF && c.state == opened:
+		return errLeft
+	case err == io.EOF && c.state == reading && c.skip == 0:
+		return cs.answer(c, &request{}, &endedEarly)
+	case err != nil:
+		return err
+	}
+	c.in = append(c.in, cs.in[:n]...)
+	return cs.answerAll(c)
+}
+
+// answerAll answers the requests that are complete, in their order. While the
+// client does not take a response, its next requests wait: otherwise a client
+// that sends and never reads could fill the memory.
+func (cs *conns) answerAll(c *conn) error {
+	for range turnRequests {
+		cs.dropBody(c)
+		req, n, p := nextRequest(c.in)
+		if n == 0 {
+			cs.awaitRest(c)
+			return nil
+		}
+		c.in = c.in[n:]
+		err := cs.answer(c, &req, p)
+		if err != nil || c.state != idle {
+			return err
+		}
+	}
+	// Perhaps there are more. Nobody will tell us, since they have left the
+	// kernel. But it tells when there is room to write: now, so this connection
+	// goes on in the next turn.
+	cs.enter(c, writing)
+	return nil
+}
+
+// dropBody drops what has come of a request body.
+func (cs *conns) dropBody(c *conn) {
+	if c.skip == 0 {
+		return
+	}
+	n := min(c.skip, int64(len(c.in)))
+	c.in = c.in[n:]
+	if c.skip -= n; c.skip == 0 {
+		cs.enter(c, idle) // the next head has a time limit of its own
+	}
+}
+
+// awaitRest keeps the part of a request that has come.
+func (cs *conns) awaitRest(c *conn) {
+	// An empty line, or the first half of one, begins no request.
+	c.in = c.in[emptyLines(c.in):]
+	begun := c.skip > 0 || len(c.in) > 0 && c.in[0] != '\r'
+	if begun && c.state != reading {
+		cs.enter(c, reading)
+	}
+	if len(c.in) == 0 {
+		c.in = nil
+	}
+}
+
+// answer prepares the response to a request and sends the beginning of it.
+func (cs *conns) answer(c *conn, req *request, p *problem) error {
+	res := cs.server.prepare(req, p)
+	if res.work > 0 {
+		cs.tick(time.Now())
+	}
+	c.requests++
+	res.date, res.who, res.keep = cs.date, cs.who, req.keep
+	res.connNo, res.reqNo = c.connNo, c.requests
+	cs.server.logRequest(req, &res)
+	c.body, c.left, c.skip, c.last = res.body, res.left, req.length, !req.keep
+	return cs.sendChunk(c, appendHead(cs.out[:0], &res))
+}
+
+// send goes on with a response, and after it with the next requests.
+func (cs *conns) send(c *conn) error {
+	chunk := c.out
+	if len(chunk) == 0 {
+		chunk = cs.out[:0]
+	}
+	err := cs.sendChunk(c, chunk)
+	if err != nil || c.state != idle {
+		return err
+	}
+	return cs.answerAll(c)
+}
+
+// sendChunk fills chunk up with the next bytes of the body, sends what the
+// client takes of it, and keeps the rest. Each turn sends one: a large file
+// must not make the other connections wait.
+func (cs *conns) sendChunk(c *conn, chunk []byte) error {
+	n := min(int64(cap(chunk)-len(chunk)), c.left)
+	end := len(chunk) + int(n)
+	if n > 0 {
+		_, err := io.ReadFull(c.body, chunk[len(chunk):end])
+		if err != nil {
+			return errShrunk
+		}
+	}
+	c.left -= n
+	sent, err := write(c.fd, chunk[:end])
+	if err != nil {
+		return err
+	}
+	c.out = append(c.out[:0], chunk[sent:end]...)
+	switch {
+	case len(c.out) == 0 && c.left == 0:
+		return cs.finish(c)
+	case sent > 0 || c.state != writing:
+		c.waits = 0
+		cs.enter(c, writing)
+	}
+	return nil
+}
+
+// finish ends a response that is sent.
+func (cs *conns) finish(c *conn) error {
+	c.out = nil
+	if c.body != nil {
+		// It was open for reading only: closing it can lose nothing.
+		c.body.Close()
+		c.body = nil
+	}
+	if !c.last {
+		cs.enter(c, idle)
+		return nil
+	}
+	// Do not close yet. If we closed a socket with unread bytes in it, the
+	// kernel would send a reset (RST) at once, and throw away what it has not
+	// delivered yet (RFC 9112, section 9.6). So say "no more from us", and wait
+	// until the client has closed too.
+	c.in = nil
+	cs.enter(c, closing)
+	return syscall.Shutdown(c.fd, syscall.SHUT_WR)
+}
+
+// drain drops what still comes, until the client has closed.
+func (cs *conns) drain(c *conn) error {
+	_, err := read(c.fd, cs.in[:])
+	return err
+}
+
+// due returns a connection that has been in its state for too long, or nil.
+func (cs *conns) due() *conn {
+	for s := range closed {
+		if c := cs.first(s); c != nil && !c.deadline.After(cs.now) {
+			return c
+		}
+	}
+	return nil
+}
+
+// first returns the connection that has been in a state for longest, or nil.
+func (cs *conns) first(s state) *conn {
+	if e := cs.queues[s].Front(); e != nil {
+		return e.Value.(*conn)
+	}
+	return nil
+}
+
+// giveUp ends a connection that is due.
+func (cs *conns) giveUp(c *conn) {
+	switch {
+	case c.state == opened:
+		cs.close(c, errSilent)
+	case c.state == idle:
+		cs.close(c, errIdle)
+	case c.state == reading && c.skip > 0:
+		cs.close(c, errBody)
+	case c.state == reading:
+		// Tell the client why. If it does not even take that, let it be.
+		c.in = nil
+		err := cs.answer(c, &request{}, &tooSlow)
+		if err != nil || c.state != closing {
+			cs.close(c, errStuck)
+		}
+	case c.state == writing && c.waits < maxWaits-1:
+		c.waits++
+		cs.enter(c, writing)
+	case c.state == writing:
+		cs.close(c, errStuck)
+	case c.state == closing:
+		cs.close(c, io.EOF) // it had time enough to take the response
+	}
+}
+
+// close closes a connection and forgets it. The log says why, unless the client
+// has just closed after its last response.
+func (cs *conns) close(c *conn, why error) {
+	if why != io.EOF && c.state != closing {
+		cs.server.logEnd(cs.who, c.connNo, why)
+	}
+	cs.queues[c.state].Remove(c.place)
+	c.state = closed
+	delete(cs.byFD, c.fd)
 	if c.body != nil {
 		c.body.Close()
 	}
 	// Whatever Close returns, the descriptor is free again.
 	_ = syscall.Close(c.fd)
-}
-
-// serve does for a connection what can be done now. It reports whether the
-// connection is still there.
-func (all *conns) serve(c *conn) bool {
-	var err error
-	switch c.waits {
-	case forRoom:
-		err = all.sendMore(c)
-	case forClose:
-		_, err = read(c.fd, all.inBuf[:])
-	default:
-		err = all.receive(c)
-	}
-	if err == syscall.EAGAIN {
-		return true // nothing can be done now
-	}
-	if err != nil {
-		// The client has left, or the file became shorter under way. On this
-		// connection, nothing can be said any more.
-		all.remove(c)
-		return false
-	}
-	all.wait(c)
-	return true
-}
-
-// receive reads once, and answers the requests that are complete.
-func (all *conns) receive(c *conn) error {
-	kept := copy(all.inBuf[:], c.in)
-	n, err := read(c.fd, all.inBuf[kept:])
-	if err == io.EOF && kept > 0 {
-		return all.respond(c, &request{}, &endedEarly)
-	}
-	if err != nil {
-		return err
-	}
-	return all.answer(c, all.inBuf[:kept+n])
-}
-
-// answer answers the requests in data in their order, and keeps what is left.
-// While the client does not take a response, its next requests wait: otherwise
-// a client that sends and never reads could fill the memory.
-func (all *conns) answer(c *conn, data []byte) error {
-	for len(data) > 0 && !c.sending() && !c.last {
-		if n := min(c.skip, int64(len(data))); n > 0 {
-			c.skip -= n
-			data = data[n:]
-			// After the body, the next head has a time limit of its own.
-			c.progress = c.progress || c.skip == 0
-			continue
-		}
-		start := data[:min(len(data), maxHead)]
-		n := headLength(start)
-		if n == 0 && len(start) < maxHead {
-			break // the rest is still to come
-		}
-		var req request
-		var p *problem
-		if n == 0 {
-			p = tooLong(start)
-		} else {
-			req, p = parseRequest(string(data[:n]))
-		}
-		data = data[n:]
-		if err := all.respond(c, &req, p); err != nil {
-			return err
-		}
-	}
-	if len(data) == 0 || c.last {
-		c.in = nil
-	} else {
-		c.in = append(c.in[:0], data...)
-	}
-	return nil
-}
-
-// respond chooses the response to a request and sends the beginning of it.
-func (all *conns) respond(c *conn, req *request, p *problem) error {
-	res := all.choose(req, p)
-	if all.delay > 0 {
-		all.startTurn(time.Now()) // the clock went on while we slept
-	}
-	c.requests++
-	res.date, res.who, res.conn = all.date, all.who, c.id
-	res.request, res.keep = c.requests, req.keep
-	if !all.quiet {
-		fmt.Println(logLine(req, &res))
-	}
-	c.progress = true
-	c.body, c.left, c.skip, c.last = res.body, res.left, req.length, !res.keep
-	return all.sendChunk(c, appendHead(all.outBuf[:0], &res))
-}
-
-// sendMore goes on with a response, and after it with the next requests.
-func (all *conns) sendMore(c *conn) error {
-	var err error
-	if len(c.out) > 0 {
-		err = all.send(c, c.out)
-	} else {
-		err = all.sendChunk(c, all.outBuf[:0])
-	}
-	if err != nil {
-		return err
-	}
-	return all.answer(c, c.in)
-}
-
-// sendChunk fills chunk up with the next bytes of the body and sends it. Each
-// turn sends one: a large file must not make the other connections wait.
-func (all *conns) sendChunk(c *conn, chunk []byte) error {
-	n := min(int64(cap(chunk)-len(chunk)), c.left)
-	end := len(chunk) + int(n)
-	if _, err := io.ReadFull(c.body, chunk[len(chunk):end]); err != nil {
-		return err
-	}
-	if c.left -= n; c.left == 0 {
-		c.body.Close()
-		c.body = nil
-	}
-	return all.send(c, chunk[:end])
-}
-
-// send sends what the client takes of chunk, and keeps the rest.
-func (all *conns) send(c *conn, chunk []byte) error {
-	n, err := write(c.fd, chunk)
-	if err != nil {
-		return err
-	}
-	c.progress = c.progress || n > 0
-	c.out = append(c.out[:0], chunk[n:]...)
-	if len(c.out) == 0 {
-		c.out = nil
-	}
-	if c.last && !c.sending() {
-		// Do not close yet. If we closed a socket with unread bytes in it, the
-		// kernel would send a reset (RST), and a reset destroys what the client
-		// has not read yet (RFC 9112, section 9.6).
-		return syscall.Shutdown(c.fd, syscall.SHUT_WR)
-	}
-	return nil
-}
-
-// wait says what the connection waits for now, and until when.
-func (all *conns) wait(c *conn) {
-	w := forRequest
-	switch {
-	case c.sending():
-		w = forRoom
-	case c.last:
-		w = forClose
-	case len(c.in) > 0 || c.skip > 0 || c.requests == 0:
-		w = forHead
-	}
-	if w == c.waits && !c.progress {
-		return // a few more bytes of the same head do not move the deadline
-	}
-	c.progress = false
-	c.deadline = all.now.Add(timeLimits[w])
-	if w == c.waits {
-		all.queues[w].MoveToBack(c.place)
-		return
-	}
-	all.queues[c.waits].Remove(c.place)
-	c.waits, c.place = w, all.queues[w].PushBack(c)
-}
-
-// expire gives up the connections whose deadline has come at time now. It
-// returns the next deadline.
-func (all *conns) expire(now time.Time, serve func(*conn) bool) time.Time {
-	for w := range all.queues {
-		queue := &all.queues[w]
-		for e := queue.Front(); e != nil; e = queue.Front() {
-			c := e.Value.(*conn)
-			if c.deadline.After(now) {
-				break
-			}
-			// Perhaps a request came in time, and only the loop was late.
-			if c.waits == forRoom || serve(c) && !c.deadline.After(now) {
-				all.giveUp(c)
-			}
-		}
-	}
-	// Only now: whoever was served has moved to another queue.
-	var next time.Time
-	for w := range all.queues {
-		if e := all.queues[w].Front(); e != nil {
-			due := e.Value.(*conn).deadline
-			if next.IsZero() || due.Before(next) {
-				next = due
-			}
-		}
-	}
-	return next
-}
-
-// giveUp ends a connection. A client that has begun a request is told why.
-func (all *conns) giveUp(c *conn) {
-	begun := len(bytes.TrimLeft(c.in, "\r\n")) > 0
-	if c.waits == forHead && begun {
-		c.in = nil
-		err := all.respond(c, &request{}, &tooSlow)
-		if err == nil && !c.sending() {
-			all.wait(c)
-			return
-		}
-	}
-	all.remove(c)
 }

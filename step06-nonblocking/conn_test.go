@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +20,32 @@ import (
 	"testing/synctest"
 	"time"
 )
+
+// The tests of the whole server run this test binary once more, as the server.
+// They set SHORT_LIMITS=10 for that process to make its time limits ten times
+// shorter: nobody wants to wait 30 s for a test.
+func init() {
+	value := os.Getenv("SHORT_LIMITS")
+	if value == "" {
+		return
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		fatal("SHORT_LIMITS must be a number from 1 on, not %s", value)
+	}
+	for s := range timeLimits {
+		timeLimits[s] /= time.Duration(n)
+	}
+}
+
+func TestTimeLimits(t *testing.T) {
+	want := [closed]time.Duration{5 * time.Second, 60 * time.Second,
+		10 * time.Second, 3 * time.Second, 2 * time.Second}
+	explain(t, "the limits", "a limit was changed and not set back", want,
+		timeLimits)
+	explain(t, "writing", "30 s without a byte", 30*time.Second,
+		maxWaits*timeLimits[writing])
+}
 
 // wire is a connection with both its ends.
 type wire struct {
@@ -58,9 +86,8 @@ func connect(t *testing.T, all *conns, files *countedSite) *wire {
 	}
 	w := &wire{t: t, all: all, files: files, client: ends[0],
 		begin: time.Now()}
-	all.startTurn(time.Now())
-	all.add(ends[1])
-	w.c = all.byFD[ends[1]]
+	all.tick(time.Now())
+	w.c = all.add(ends[1])
 	t.Cleanup(w.end)
 	return w
 }
@@ -69,7 +96,7 @@ func connect(t *testing.T, all *conns, files *countedSite) *wire {
 func (w *wire) end() {
 	syscall.Close(w.client)
 	if w.gone == 0 {
-		w.all.remove(w.c)
+		w.all.close(w.c, nil)
 	}
 	if w.files.open != 0 {
 		w.t.Errorf("%d files are still open after the end of the connection",
@@ -87,25 +114,17 @@ func (w *wire) end() {
 // turn lets the server do what it can do now, several times, and look at the
 // clock.
 func (w *wire) turn() {
-	w.all.startTurn(time.Now())
+	w.all.tick(time.Now())
 	for range 5 {
-		if w.gone == 0 && !w.all.serve(w.c) {
-			w.gone = max(1, time.Since(w.begin))
+		if w.c.state != closed {
+			w.all.serve(w.c)
 		}
 	}
-	next := w.all.endTurn(time.Now(), w.all.serve)
-	if w.gone == 0 && w.all.byFD[w.c.fd] != w.c {
+	for c := w.all.due(); c != nil; c = w.all.due() {
+		w.all.giveUp(c)
+	}
+	if w.gone == 0 && w.c.state == closed {
 		w.gone = max(1, time.Since(w.begin))
-	}
-	var first time.Time
-	for _, c := range w.all.byFD {
-		if first.IsZero() || c.deadline.Before(first) {
-			first = c.deadline
-		}
-	}
-	if !next.Equal(first) {
-		w.t.Errorf("endTurn returned %v, but the next deadline is %v: the "+
-			"loop would come back at the wrong time", next, first)
 	}
 }
 
@@ -313,6 +332,10 @@ var dialogues = []struct {
 	{"the client leaves at once", nil, true, nil, true},
 	{"it has asked before", []string{ask("a") + ask("b")}, true,
 		[]string{kept + "text a", kept + "text b"}, true},
+	{"an empty line after a request is no request",
+		[]string{ask("a") + "\r\n"}, true, []string{kept + "text a"}, true},
+	{"nor is half of one", []string{ask("a"), "\r"}, true,
+		[]string{kept + "text a"}, true},
 	{"it leaves in the middle of a head", []string{ask("a") + "GET /b"}, true,
 		[]string{kept + "text a", "400 close"}, true},
 	{"it leaves in the middle of a body", []string{ask("a", body(5)) + "x"},
@@ -370,26 +393,30 @@ var waitings = []struct {
 		nil, 5 * time.Second, 5 * time.Second},
 	{"who says something gets one, and 2 s to read it",
 		[]string{"GET /a HTTP/1.1\r\n"}, 1,
-		[]string{"408 close"}, 5 * time.Second, 7 * time.Second},
+		[]string{"408 close"}, 10 * time.Second, 12 * time.Second},
 	{"the limit is for the head, not for each byte",
 		strings.Split(ask("a"), ""), 1,
-		[]string{"408 close"}, 5 * time.Second, 7 * time.Second},
+		[]string{"408 close"}, 10 * time.Second, 12 * time.Second},
 	{"each head has its own limit", []string{ask("a")[:9], ask("a")[9:],
 		ask("b")[:9]}, 4, []string{kept + "text a", "408 close"},
-		13 * time.Second, 15 * time.Second},
+		18 * time.Second, 20 * time.Second},
 	{"from its first byte on", []string{ask("a"), ask("b")[:9]}, 30,
-		[]string{kept + "text a", "408 close"}, 35 * time.Second,
-		37 * time.Second},
+		[]string{kept + "text a", "408 close"}, 40 * time.Second,
+		42 * time.Second},
+	{"an empty line is no request", []string{"\r\n", "\r", "\n"}, 1,
+		nil, 5 * time.Second, 5 * time.Second},
+	{"nor is one after a request", []string{ask("a"), "\r\n"}, 1,
+		[]string{kept + "text a"}, 60 * time.Second, 60 * time.Second},
 	{"a kept connection without a request", []string{ask("a")}, 1,
 		[]string{kept + "text a"}, 60 * time.Second, 60 * time.Second},
 	{"each request begins the minute anew", []string{ask("a"), ask("b")}, 59,
 		[]string{kept + "text a", kept + "text b"}, 119 * time.Second,
 		119 * time.Second},
 	{"a body that never comes", []string{ask("a", body(5))}, 1,
-		[]string{kept + "text a"}, 5 * time.Second, 5 * time.Second},
+		[]string{kept + "text a"}, 10 * time.Second, 10 * time.Second},
 	{"a body that drips", append([]string{ask("a", body(500))},
 		strings.Split(ask("b"), "")...), 1,
-		[]string{kept + "text a"}, 5 * time.Second, 5 * time.Second},
+		[]string{kept + "text a"}, 10 * time.Second, 10 * time.Second},
 	{"a client that does not close", []string{ask("a", "Connection: close")},
 		1, []string{last + "text a"}, 1, 2 * time.Second},
 	{"to close at once could destroy what it has not read", []string{
@@ -398,10 +425,10 @@ var waitings = []struct {
 	{"nor stops sending", append([]string{ask("a", "Connection: close")},
 		strings.Split(ask("b"), "")...), 1,
 		[]string{last + "text a"}, 1, 2 * time.Second},
-	{"a head after a slow body has 5 s of its own", []string{
+	{"a head after a slow body has 10 s of its own", []string{
 		ask("a", body(2)) + "x", "xGET /b HTTP/1.1\r\n"}, 3,
-		[]string{kept + "text a", "408 close"}, 8 * time.Second,
-		10 * time.Second},
+		[]string{kept + "text a", "408 close"}, 13 * time.Second,
+		15 * time.Second},
 }
 
 // Within synctest.Test, the clock does not run, but jumps whenever the test
@@ -429,8 +456,8 @@ func TestConnTimeLimits(t *testing.T) {
 	}
 }
 
-// The loop can be late, with -delay for example. A request that came in time is
-// answered all the same.
+// The loop can be late, with -delay for example, or because the program was
+// stopped. A request that came in time is answered all the same.
 func TestConnLateLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t)
@@ -439,10 +466,7 @@ func TestConnLateLoop(t *testing.T) {
 			t.Fatalf("cannot send the request: %v", err)
 		}
 		time.Sleep(time.Minute)
-		w.all.startTurn(time.Now())
-		next := w.all.endTurn(time.Now(), w.all.serve)
-		explain(t, in, "the loop comes back when the connection is due",
-			w.c.deadline, next)
+		w.turn()
 		w.receive(1 << 20)
 		explain(t, in, "what came in time is looked at before the end",
 			[]string{kept + "text a"}, w.responses())

@@ -118,7 +118,7 @@ func run(t *testing.T, cmd *exec.Cmd) *program {
 
 // startLine is what a step prints when it is ready.
 var startLine = regexp.MustCompile(
-	`^step0\d-\w+: serving http://(.+:\d+)/ \(Ctrl-C to stop\)$`)
+	`^step0\d-\w+: serving http://(.+:\d+)/ \(pid \d+; Ctrl-C to stop\)$`)
 
 // crash is how a Go program reports what should never happen.
 var crash = regexp.MustCompile(

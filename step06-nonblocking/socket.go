@@ -15,10 +15,6 @@ import (
 // second.
 const backlog = 4096
 
-// sendBuffer is how many bytes of responses the kernel takes from us before the
-// client takes them.
-const sendBuffer = 64 << 10
-
 // acceptPause is how long to wait before the next try when accept has failed.
 const acceptPause = 250 * time.Millisecond
 
@@ -29,24 +25,27 @@ func listen(addr string) (fd int, bound string, err error) {
 	if err != nil {
 		return -1, "", err
 	}
-	family, sockaddr := toSockaddr(tcp)
+	family, sockaddr, err := toSockaddr(tcp)
+	if err != nil {
+		return -1, "", err
+	}
 	fd, err = syscall.Socket(family, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return -1, "", err
 	}
 	syscall.CloseOnExec(fd)
-	if err = bindAndListen(fd, sockaddr); err == nil {
-		bound, err = addressOf(fd)
+	if err = bindAndListen(fd, family, sockaddr); err == nil {
+		tcp.Port, err = portOf(fd)
 	}
 	if err != nil {
 		syscall.Close(fd)
 		return -1, "", err
 	}
-	return fd, bound, nil
+	return fd, tcp.String(), nil
 }
 
 // bindAndListen makes a listener of a socket.
-func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
+func bindAndListen(fd, family int, sockaddr syscall.Sockaddr) error {
 	// Connections that the server has closed stay in TIME_WAIT for a minute.
 	// Without this option, nobody could bind their port until then.
 	err := syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
@@ -54,10 +53,20 @@ func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	// For connections. In a larger buffer, a slow client would have to take
-	// much more before we are told that it takes anything.
-	err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET,
-		syscall.SO_SNDBUF, sendBuffer)
+	if family == syscall.AF_INET6 {
+		// IPv6 alone. Whether [::] means IPv4 too differs between systems.
+		err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6,
+			syscall.IPV6_V6ONLY, 1)
+		if err != nil {
+			return err
+		}
+	}
+	// Connections inherit this. On a kept connection, the kernel would hold a
+	// small last packet back until the client acknowledges the one before
+	// (Nagle's algorithm), and the client waits up to 40 ms with that, in the
+	// hope of something to send along (delayed acknowledgement).
+	err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP,
+		syscall.TCP_NODELAY, 1)
 	if err != nil {
 		return err
 	}
@@ -70,35 +79,6 @@ func bindAndListen(fd int, sockaddr syscall.Sockaddr) error {
 	return syscall.SetNonblock(fd, true)
 }
 
-// toSockaddr puts an address into the form of the system calls. An address
-// without a host means every IPv4 interface of this machine.
-func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr) {
-	if a.IP != nil && a.IP.To4() == nil {
-		sa6 := &syscall.SockaddrInet6{Port: a.Port}
-		copy(sa6.Addr[:], a.IP)
-		return syscall.AF_INET6, sa6
-	}
-	sa4 := &syscall.SockaddrInet4{Port: a.Port}
-	copy(sa4.Addr[:], a.IP.To4())
-	return syscall.AF_INET, sa4
-}
-
-// addressOf asks the kernel which "host:port" a socket is bound to.
-func addressOf(fd int) (string, error) {
-	sockaddr, err := syscall.Getsockname(fd)
-	if err != nil {
-		return "", err
-	}
-	var a net.TCPAddr
-	switch sa := sockaddr.(type) {
-	case *syscall.SockaddrInet4:
-		a.IP, a.Port = sa.Addr[:], sa.Port
-	case *syscall.SockaddrInet6:
-		a.IP, a.Port = sa.Addr[:], sa.Port
-	}
-	return a.String(), nil
-}
-
 // accept returns the descriptor of the next connection, or EAGAIN when no
 // client waits.
 func accept(listener int) (int, error) {
@@ -109,7 +89,11 @@ func accept(listener int) (int, error) {
 			syscall.CloseOnExec(fd)
 			// On Linux, an accepted socket does not inherit O_NONBLOCK. Without
 			// this line, one slow client would stop all others.
-			return fd, syscall.SetNonblock(fd, true)
+			if err := syscall.SetNonblock(fd, true); err != nil {
+				syscall.Close(fd)
+				return -1, err
+			}
+			return fd, nil
 		case syscall.EINTR, syscall.ECONNABORTED:
 			// A signal came, or the client left while it waited: go on.
 		default:
@@ -136,7 +120,9 @@ func read(fd int, p []byte) (int, error) {
 	}
 }
 
-// write sends as much of p as the kernel has room for, perhaps nothing.
+// write sends as much of p as the kernel has room for, perhaps nothing. If the
+// client is gone, the error is EPIPE: Go turns the signal SIGPIPE, which would
+// end a C program here, into it.
 func write(fd int, p []byte) (int, error) {
 	for {
 		n, err := syscall.Write(fd, p)
@@ -151,4 +137,41 @@ func write(fd int, p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// From here on: addresses in the form of the system calls. Skip it on a first
+// reading.
+
+// toSockaddr puts an address into that form. An address without a host means
+// every IPv4 interface of this machine.
+func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
+	if a.IP == nil {
+		a.IP = net.IPv4zero
+	}
+	if ip := a.IP.To4(); ip != nil {
+		return syscall.AF_INET, &syscall.SockaddrInet4{Port: a.Port,
+			Addr: [4]byte(ip)}, nil
+	}
+	sa6 := &syscall.SockaddrInet6{Port: a.Port, Addr: [16]byte(a.IP)}
+	if a.Zone != "" {
+		// The name of an interface: fe80::1%eth0 is an address on eth0 alone.
+		link, err := net.InterfaceByName(a.Zone)
+		if err != nil {
+			return 0, nil, err
+		}
+		sa6.ZoneId = uint32(link.Index)
+	}
+	return syscall.AF_INET6, sa6, nil
+}
+
+// portOf asks the kernel which port a socket is bound to.
+func portOf(fd int) (int, error) {
+	sockaddr, err := syscall.Getsockname(fd)
+	switch sa := sockaddr.(type) {
+	case *syscall.SockaddrInet4:
+		return sa.Port, err
+	case *syscall.SockaddrInet6:
+		return sa.Port, err
+	}
+	return 0, err
 }
