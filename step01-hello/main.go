@@ -198,8 +198,8 @@ func parseFlags() (addr string) {
 	return addr
 }
 
-// parseArgs reads the command line into flags. Left to itself, package flag would
-// print all its help at each mistake: one line is enough.
+// parseArgs reads the command line into flags. Left to itself, package flag
+// would print all its help at each mistake: one line is enough.
 func parseArgs(flags *flag.FlagSet) {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(os.Args[1:])

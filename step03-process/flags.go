@@ -48,8 +48,8 @@ func (s *server) setDelay(value string) (err error) {
 	return nil
 }
 
-// parseArgs reads the command line into flags. Left to itself, package flag would
-// print all its help at each mistake: one line is enough.
+// parseArgs reads the command line into flags. Left to itself, package flag
+// would print all its help at each mistake: one line is enough.
 func parseArgs(flags *flag.FlagSet) {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(os.Args[1:])

@@ -27,8 +27,11 @@ const connVariable = "STEP03_CONNECTION"
 func main() {
 	addr, s := parseFlags()
 	if connNo, err := strconv.Atoi(os.Getenv(connVariable)); err == nil {
-		// This is a child. Its connection is the descriptor after standard
-		// input, output and error.
+		// This is a child. It runs from /proc/self/exe, and would be called
+		// "exe" by ps. Where the system knows no such file, it has its name.
+		_ = os.WriteFile("/proc/self/comm", []byte(step), 0)
+		// Its connection is the descriptor after standard input, output and
+		// error.
 		c := &socket{fd: 3}
 		s.serve(c, connNo)
 		drain(c)

@@ -19,7 +19,7 @@ const (
 	opened  state = iota // no byte of the first request is here
 	idle                 // no byte of the next request is here
 	reading              // a part of a request is here
-	writing              // a part of a response is still to be sent
+	writing              // a response, or a part of one, is still to be sent
 	closing              // the last response is sent: the client closes next
 	closed
 )
@@ -177,9 +177,9 @@ func (cs *conns) answerAll(c *conn) error {
 			return err
 		}
 	}
-	// Perhaps there are more. Nobody will tell us, since they have left the
-	// kernel. But it tells when there is room to write: now, so this connection
-	// goes on in the next turn.
+	// Perhaps there are more. The kernel will not say so: they are here, not
+	// there. But it says when there is room to write, and there is room now. So
+	// this connection goes on in the next turn.
 	cs.enter(c, writing)
 	return nil
 }
@@ -225,11 +225,15 @@ func (cs *conns) answer(c *conn, req *request, p *problem) error {
 
 // send goes on with a response, and after it with the next requests.
 func (cs *conns) send(c *conn) error {
-	chunk := c.out
-	if len(chunk) == 0 {
-		chunk = cs.out[:0]
+	var err error
+	switch {
+	case len(c.out) > 0:
+		err = cs.sendChunk(c, c.out)
+	case c.left > 0:
+		err = cs.sendChunk(c, cs.out[:0])
+	default:
+		cs.enter(c, idle) // its turn had ended between two requests
 	}
-	err := cs.sendChunk(c, chunk)
 	if err != nil || c.state != idle {
 		return err
 	}
