@@ -68,7 +68,7 @@ func testCrowd3(t *testing.T, b *bench) {
 	v.do(chromedp.Click(chromedp.CSS("#run")))
 	lab := v.endOfRun()
 	ms, _ := strconv.Atoi(duration.FindStringSubmatch(lab.Summary)[1])
-	if ms < 500 || !strings.Contains(lab.Explanation, "waited") {
+	if ms < 500 || !strings.Contains(lab.Explanation, "waiting") {
 		v.fail(lab.Summary+"; "+lab.Explanation, "tiles that wait until a "+
 			"silent client has had its 5 seconds, and a sentence about it",
 			"there are more processes than "+strconv.Itoa(processes)+

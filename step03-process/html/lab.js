@@ -286,9 +286,9 @@ function describeTimes(facts) {
 function describeWaits(times) {
   const longest = Math.max(...times.map((answer) => answer.ended - answer.sent));
   if (longest < 200) return tooFast();
-  return `One response took ${Math.round(longest)} ms. The server does not say that it worked: ` +
-    "it does so when it is started with -delay. So this is time in which requests waited. " +
-    "Who has kept the server busy?";
+  return `One response took ${Math.round(longest)} ms. Most of that is waiting: a step that was ` +
+    "started without -delay hardly has to work. Did others keep the server busy, such as the " +
+    "silent clients below?";
 }
 
 function tooFast() {
