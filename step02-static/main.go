@@ -29,13 +29,16 @@ func main() {
 			addr, err)
 	}
 	s.announce(bound)
-	last := &socket{fd: -1} // there is none yet
+	taking := make(chan client, 4)
 	for connNo := 1; ; connNo++ {
 		c := &socket{fd: accept(listener)}
 		s.serve(c, connNo)
-		// This client takes its response now. The one before it has had time
-		// to do that: so we need not wait for either.
-		drain(last)
-		last = c
+		// This client takes its response now. To wait for that would keep the
+		// next one waiting too. So drain the one before the last four: it has
+		// had time enough, and there is most likely nothing to wait for.
+		if len(taking) == cap(taking) {
+			drain(<-taking)
+		}
+		taking <- c
 	}
 }
