@@ -73,6 +73,9 @@ func listen(addr string) (listener int, bound string, err error) {
 	if err != nil {
 		return -1, "", err
 	}
+	if tcp.IP == nil {
+		tcp.IP = net.IPv4zero // no host: every IPv4 interface
+	}
 	family, sockaddr, err := toSockaddr(tcp)
 	if err != nil {
 		return -1, "", err
@@ -129,7 +132,8 @@ func greet(client int) error {
 		page
 	// So few bytes always fit into the send buffer of a new connection: the
 	// kernel takes them at once, and all of them. If the client is gone, the
-	// error is EPIPE: Go turns the signal SIGPIPE, which would end us, into it.
+	// error is EPIPE. A C program would get the signal SIGPIPE and end; Go
+	// keeps it away.
 	if _, err := syscall.Write(client, []byte(response)); err != nil {
 		return err
 	}
@@ -222,12 +226,8 @@ func fatal(format string, args ...any) {
 	os.Exit(1)
 }
 
-// toSockaddr puts an address into that form. An address without a host means
-// every IPv4 interface of this machine.
+// toSockaddr puts an address into that form.
 func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
-	if a.IP == nil {
-		a.IP = net.IPv4zero
-	}
 	if ip := a.IP.To4(); ip != nil {
 		return syscall.AF_INET, &syscall.SockaddrInet4{Port: a.Port,
 			Addr: [4]byte(ip)}, nil

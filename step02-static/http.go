@@ -13,6 +13,14 @@ import (
 	"time"
 )
 
+const (
+	// maxHead is how many bytes a request head may have, its empty line
+	// included. Without a limit, one endless head would fill the memory.
+	maxHead = 8 << 10
+	// maxBody is how many bytes of a request body are read and dropped.
+	maxBody = 64 << 10
+)
+
 // request is what the server needs to know of a request.
 type request struct {
 	method, target, version string   // as sent
@@ -22,7 +30,7 @@ type request struct {
 	keep                    bool     // another request may follow it
 	hosts, lengths          int      // number of these fields
 	codings                 []string // Transfer-Encoding fields
-	options                 string   // of the Connection fields
+	connection              string   // options of the Connection fields
 	expect                  bool     // the client may hold its body back
 }
 
@@ -33,8 +41,8 @@ type problem struct {
 	reason string
 }
 
-// nextRequest finds the first request head in b and parses it. It takes up the
-// first n bytes of b; if n is 0, the rest of it is still to come.
+// nextRequest finds the first request head in b and parses it. The head is the
+// first n bytes of b. n is 0 while the rest of it is still to come.
 func nextRequest(b []byte) (req request, n int, p *problem) {
 	b = b[:min(len(b), maxHead)]
 	start := emptyLines(b)
@@ -62,6 +70,13 @@ func emptyLines(b []byte) int {
 			return n
 		}
 	}
+}
+
+// begun reports whether a part of a request is in b. An empty line, or the
+// first half of one, is none.
+func begun(b []byte) bool {
+	rest := string(b[emptyLines(b):])
+	return rest != "" && rest != "\r"
 }
 
 // headLength returns how many bytes at the start of b are a request head, its
@@ -143,13 +158,13 @@ func (req *request) parseField(line string) *problem {
 	}
 	switch {
 	case strings.EqualFold(name, "Host"):
-		return req.setHost(value)
+		return req.checkHost(value)
 	case strings.EqualFold(name, "Content-Length"):
 		return req.setLength(value)
 	case strings.EqualFold(name, "Transfer-Encoding"):
 		req.codings = append(req.codings, value)
 	case strings.EqualFold(name, "Connection"):
-		req.options += "," + value
+		req.connection += "," + value
 	case strings.EqualFold(name, "Expect"):
 		req.expect = true
 	}
@@ -177,7 +192,7 @@ type response struct {
 	kind     string        // Content-Type
 	length   int64         // Content-Length, in bytes
 	location string        // where a redirect leads
-	work     time.Duration // how long it took to prepare; 0 is not told
+	work     time.Duration // how long it took to prepare, 0: not told
 	body     io.ReadCloser
 	left     int64  // bytes of body that are still to be sent
 	date     string // Date, in dateFormat
@@ -256,14 +271,6 @@ var phrases = map[int]string{
 // From here on: the checks that keep bad input and attackers out. Skip them on
 // a first reading.
 
-const (
-	// maxHead is how many bytes a request head may have, its empty line
-	// included. Without a limit, one endless head would fill the memory.
-	maxHead = 8 << 10
-	// maxBody is how many bytes of a request body are read and dropped.
-	maxBody = 64 << 10
-)
-
 // The problems that do not come from what a request says.
 var (
 	endedEarly = problem{400, "The request ended before its empty line."}
@@ -278,8 +285,8 @@ func tooLong(head []byte) *problem {
 	return &problem{431, "The request head is too long."}
 }
 
-// setHost checks a Host field: other servers choose a site by it.
-func (req *request) setHost(value string) *problem {
+// checkHost checks a Host field. Other servers choose a site by it.
+func (req *request) checkHost(value string) *problem {
 	req.hosts++
 	if !isAuthority(value) {
 		return &problem{400, "The Host field must be a host and a port."}
@@ -338,7 +345,7 @@ func (req *request) checkMethod() *problem {
 // this one (RFC 9112, section 9.3).
 func (req *request) wantsKeepAlive() bool {
 	keep := req.version != "HTTP/1.0"
-	for option := range strings.SplitSeq(req.options, ",") {
+	for option := range strings.SplitSeq(req.connection, ",") {
 		switch strings.ToLower(strings.Trim(option, " \t")) {
 		case "close":
 			return false
@@ -358,12 +365,13 @@ func originForm(target string) (origin string, ok bool) {
 		return target, true
 	}
 	scheme, rest, _ := strings.Cut(target, "://")
-	i := strings.IndexAny(rest+"/", "/?")
-	noHost := i == 0 || rest[0] == ':'
-	if !strings.EqualFold(scheme, "http") || noHost || !isAuthority(rest[:i]) {
+	end := strings.IndexAny(rest+"/", "/?")
+	host, path := rest[:end], rest[end:]
+	if !strings.EqualFold(scheme, "http") || !isAuthority(host) ||
+		host == "" || host[0] == ':' {
 		return "", false
 	}
-	return "/" + strings.TrimPrefix(rest[i:], "/"), true
+	return "/" + strings.TrimPrefix(path, "/"), true
 }
 
 // isAuthority reports whether s looks like "localhost:8080" or "[::1]": a host,
@@ -421,7 +429,9 @@ func consistsOf(s string, kind func(byte) bool) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isLetter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
 
 func isTokenByte(c byte) bool {
 	return isLetter(c) || isDigit(c) ||

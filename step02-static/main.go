@@ -16,8 +16,8 @@ import "runtime"
 const step = "step02-static"
 
 func init() {
-	// For the log alone, which names the thread: this keeps main on the first
-	// one. Go would move it from thread to thread.
+	// For the log and the Server field alone, which name the thread: this keeps
+	// main on the first one. Go would move it from thread to thread.
 	runtime.LockOSThread()
 }
 

@@ -6,6 +6,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -30,18 +31,23 @@ var (
 	silentTime = 5 * time.Second
 	// headTime is how long a request head may take from its first byte on.
 	headTime = 10 * time.Second
-	// sendTime is how long a client may take no byte of a response.
+	// sendTime is how long a client may take no byte of a response. A slow one
+	// can look like that: its kernel tells of room only in large pieces.
 	sendTime = 30 * time.Second
 	// drainTime is how long to wait for the client to close after a response.
 	drainTime = 2 * time.Second
 )
+
+// maxWaits is how many waits sendTime consists of. Ten short ones, and not a
+// single long one: while this program is stopped (Ctrl-Z), no more than one of
+// them passes.
+const maxWaits = 10
 
 // Why a connection ended that did not end well: the log says so.
 var (
 	errLeft   = errors.New("the client left without a word")
 	errSilent = errors.New("the client said nothing")
 	errStuck  = errors.New("the client takes no byte of the response")
-	errShrunk = errors.New("the file became shorter under way")
 )
 
 // serve answers one request on connection number connNo, and sends no more
@@ -69,25 +75,24 @@ func readRequest(c client) (request, *problem, error) {
 	deadline := time.Now().Add(silentTime)
 	for n := 0; ; {
 		m, err := readUntil(c, buf[n:], deadline)
-		if n == 0 && m > 0 {
+		if !begun(buf[:n]) && begun(buf[:n+m]) {
 			// One deadline for the whole head: a limit for each read would let
 			// a client hold the connection with a byte now and then.
 			deadline = time.Now().Add(headTime)
 		}
 		n += m
 		req, size, p := nextRequest(buf[:n])
-		begun := n > emptyLines(buf[:n])
 		late := errors.Is(err, os.ErrDeadlineExceeded)
 		switch {
 		case size > 0:
 			return req, p, nil
 		case err == nil:
 			// The rest is still to come.
-		case late && begun:
+		case late && begun(buf[:n]):
 			return req, &tooSlow, nil
 		case late:
 			return req, nil, errSilent
-		case err == io.EOF && begun:
+		case err == io.EOF && begun(buf[:n]):
 			return req, &endedEarly, nil
 		case err == io.EOF:
 			return req, nil, errLeft
@@ -134,41 +139,44 @@ func send(c client, res *response) error {
 	buf := make([]byte, 0, min(room+res.left, maxChunk))
 	chunk := appendHead(buf, res)
 	for {
-		n := min(int64(cap(chunk)-len(chunk)), res.left)
-		end := len(chunk) + int(n)
-		_, err := io.ReadFull(res.body, chunk[len(chunk):end])
-		if err != nil {
-			return errShrunk
-		}
-		if err := sendChunk(c, chunk[:end]); err != nil {
+		err := sendChunk(c, res, chunk)
+		if err != nil || res.left == 0 {
 			return err
 		}
-		if res.left -= n; res.left == 0 {
-			return nil
-		}
-		chunk = chunk[:0]
+		chunk = buf
 	}
 }
 
-// sendChunk writes all of chunk, however slowly the client takes it.
-func sendChunk(c client, chunk []byte) error {
-	// Ten waits, and not a single long one: while this program is stopped
-	// (Ctrl-Z), no more than one of them passes.
-	const most = 10
-	for waits := 0; len(chunk) > 0; {
-		err := c.SetWriteDeadline(time.Now().Add(sendTime / most))
+// sendChunk fills chunk up with the next bytes of the body, as far as it has
+// capacity, and sends all of it.
+func sendChunk(c client, res *response, chunk []byte) error {
+	n := min(int64(cap(chunk)-len(chunk)), res.left)
+	end := len(chunk) + int(n)
+	_, err := io.ReadFull(res.body, chunk[len(chunk):end])
+	if err != nil {
+		// Most likely the file is shorter now than it was.
+		return fmt.Errorf("cannot read the rest of the file: %w", err)
+	}
+	res.left -= n
+	return sendAll(c, chunk[:end])
+}
+
+// sendAll sends b, however slowly the client takes it.
+func sendAll(c client, b []byte) error {
+	for waits := 0; len(b) > 0; {
+		err := c.SetWriteDeadline(time.Now().Add(sendTime / maxWaits))
 		if err != nil {
 			return err
 		}
-		n, err := c.Write(chunk)
-		chunk = chunk[n:]
+		n, err := c.Write(b)
+		b = b[n:]
 		switch {
 		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
 		case n > 0:
 			waits = 0
 		default:
-			if waits++; waits == most {
+			if waits++; waits == maxWaits {
 				return errStuck
 			}
 		}

@@ -1,5 +1,5 @@
-// This file is what the server says: the first line, a line per request and
-// per connection that ended without one, and what failed.
+// This file is what the server says: the first line, a line per request, one
+// per connection that did not end well, and what failed.
 
 package main
 
@@ -22,7 +22,7 @@ func (s *server) announce(addr string) {
 }
 
 // logRequest prints who answered what. If nobody reads the log (Ctrl-S stops
-// a terminal), Println waits, and so does the server.
+// a terminal), Printf waits, and so does the server.
 func (s *server) logRequest(req *request, res *response) {
 	if s.quiet {
 		return
@@ -36,7 +36,7 @@ func (s *server) logRequest(req *request, res *response) {
 		res.left)
 }
 
-// logEnd prints why a connection ended, unless it ended as it should.
+// logEnd prints why a connection did not end well.
 func (s *server) logEnd(who string, connNo int, why error) {
 	if !s.quiet {
 		fmt.Printf("conn %d  %s  ended: %v\n", connNo,

@@ -46,7 +46,7 @@ func main() {
 
 	p := newParent(s)
 	for connNo := 1; ; connNo++ {
-		p.slots <- true // waits while maxProcesses are running
+		p.slots <- true // waits while no slot is free
 		fd := accept(listener)
 		p.start(fd, connNo)
 		// The child has its own copy. If ours stayed open, the connection

@@ -26,6 +26,9 @@ func listen(addr string) (fd int, bound string, err error) {
 	if err != nil {
 		return -1, "", err
 	}
+	if tcp.IP == nil {
+		tcp.IP = net.IPv4zero // no host: every IPv4 interface
+	}
 	family, sockaddr, err := toSockaddr(tcp)
 	if err != nil {
 		return -1, "", err
@@ -122,8 +125,8 @@ func (s *socket) Read(p []byte) (int, error) {
 }
 
 // Write sends all of p, or returns how many bytes of it the kernel has taken
-// when the write deadline came. If the client is gone, the error is EPIPE: Go
-// turns the signal SIGPIPE, which would end a C program here, into it.
+// when the write deadline came. If the client is gone, the error is EPIPE. A C
+// program would get the signal SIGPIPE and end; Go keeps it away.
 func (s *socket) Write(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
@@ -186,12 +189,8 @@ func (s *socket) Close() error {
 // From here on: addresses in the form of the system calls. Skip it on a first
 // reading.
 
-// toSockaddr puts an address into that form. An address without a host means
-// every IPv4 interface of this machine.
+// toSockaddr puts an address into that form.
 func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
-	if a.IP == nil {
-		a.IP = net.IPv4zero
-	}
 	if ip := a.IP.To4(); ip != nil {
 		return syscall.AF_INET, &syscall.SockaddrInet4{Port: a.Port,
 			Addr: [4]byte(ip)}, nil

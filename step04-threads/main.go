@@ -28,10 +28,9 @@ func main() {
 	}
 	s.announce(bound)
 
-	most := min(maxThreads, maxConns())
-	slots := make(chan bool, most)
+	slots := make(chan bool, min(maxThreads, maxConns()))
 	for connNo := 1; ; connNo++ {
-		slots <- true // waits while as many are running
+		slots <- true // waits while no slot is free
 		c := &socket{fd: accept(listener)}
 		// No close here: the descriptor is the same one in both threads.
 		go func() {
@@ -53,5 +52,6 @@ func maxConns() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		fatal("cannot tell how many descriptors there may be: %v", err)
 	}
-	return max(1, int(min(limit.Cur, 1<<20))/2-8)
+	const enough = 1 << 20 // "unlimited" would be too large for an int
+	return max(1, int(min(limit.Cur, enough))/2-8)
 }

@@ -21,18 +21,18 @@ const acceptPause = 250 * time.Millisecond
 
 func main() {
 	addr, s := parseFlags()
-	listener, err := listen(addr)
+	listener, bound, err := listen(addr)
 	if err != nil {
 		fatal("cannot listen on %s: %v; choose another address with -addr",
 			addr, err)
 	}
-	s.announce(listener.Addr().String())
+	s.announce(bound)
 
 	// Goroutines are cheap: a few KiB each. Descriptors are what runs out, so
 	// they alone limit the number of connections.
 	slots := make(chan bool, maxConns())
 	for connNo := 1; ; connNo++ {
-		slots <- true // waits while as many are running
+		slots <- true // waits while no slot is free
 		c := accept(listener)
 		go func() {
 			s.serve(c, connNo)
@@ -42,18 +42,22 @@ func main() {
 	}
 }
 
-// listen opens a listener on addr, a "host:port". An address without a host
-// means every IPv4 interface of this machine.
-func listen(addr string) (*net.TCPListener, error) {
+// listen opens a listener on addr, a "host:port". It also returns the address
+// with the port that it got: 0 asks for a free one.
+func listen(addr string) (l *net.TCPListener, bound string, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	network := "tcp6"
 	if tcp.IP == nil || tcp.IP.To4() != nil {
-		network = "tcp4"
+		network = "tcp4" // no host: every IPv4 interface
 	}
-	return net.ListenTCP(network, tcp)
+	l, err = net.ListenTCP(network, tcp)
+	if err != nil {
+		return nil, "", err
+	}
+	return l, l.Addr().String(), nil
 }
 
 // accept waits for the next client. The code looks as if it blocked, as in
@@ -81,5 +85,6 @@ func maxConns() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		fatal("cannot tell how many descriptors there may be: %v", err)
 	}
-	return max(1, int(min(limit.Cur, 1<<20))/2-8)
+	const enough = 1 << 20 // "unlimited" would be too large for an int
+	return max(1, int(min(limit.Cur, enough))/2-8)
 }

@@ -27,10 +27,10 @@ var builtIn embed.FS
 type server struct {
 	site  fs.FS
 	delay time.Duration // how long each response takes to prepare
-	quiet bool          // print no line per request
+	quiet bool          // print only the first line and what failed
 }
 
-// prepare prepares the response to a request. If something is wrong with the
+// prepare makes the response to a request. If something is wrong with the
 // request itself, p says so.
 func (s *server) prepare(req *request, p *problem) response {
 	var res response
@@ -64,16 +64,16 @@ func (s *server) work() (took time.Duration) {
 func (s *server) find(urlPath, query string) (response, *problem) {
 	// Clean resolves every "..", and never to more than "/".
 	name := path.Clean(urlPath)[1:]
-	isDir := name == "" || strings.HasSuffix(urlPath, "/")
+	wantsIndex := name == "" || strings.HasSuffix(urlPath, "/")
 	switch {
 	case name == "":
 		name = "index.html"
-	case isDir:
+	case wantsIndex:
 		name += "/index.html"
 	}
 	file, err := s.site.Open(name)
 	if err != nil {
-		return response{}, openProblem(err, isDir)
+		return response{}, openProblem(err, wantsIndex)
 	}
 	info, err := file.Stat()
 	if err == nil && info.Mode().IsRegular() {
@@ -82,10 +82,10 @@ func (s *server) find(urlPath, query string) (response, *problem) {
 	}
 	// It was open for reading only: closing it can lose nothing.
 	file.Close()
-	if err == nil && info.IsDir() && !isDir {
+	if err == nil && info.IsDir() && !wantsIndex {
 		return redirect(name, query), nil
 	}
-	return response{}, openProblem(err, isDir)
+	return response{}, openProblem(err, wantsIndex)
 }
 
 // contentType says what a file is. Browsers go by this, not by the name.
@@ -188,8 +188,8 @@ func redirect(name, query string) response {
 	return res
 }
 
-// openProblem says what it means to the client that a file did not open, or is
-// none. wantsIndex tells that the client has named a directory.
+// openProblem says what it means to the client that a file did not open, or,
+// if err is nil, is no file. wantsIndex: the client has named a directory.
 func openProblem(err error, wantsIndex bool) *problem {
 	switch {
 	case errors.Is(err, fs.ErrPermission):

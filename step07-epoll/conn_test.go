@@ -120,7 +120,7 @@ func (w *wire) turn() {
 			w.all.serve(w.c)
 		}
 	}
-	for c := w.all.due(); c != nil; c = w.all.due() {
+	for c := w.all.due(time.Now()); c != nil; c = w.all.due(time.Now()) {
 		w.all.giveUp(c)
 	}
 	if w.gone == 0 && w.c.state == closed {

@@ -15,7 +15,8 @@ import (
 // second.
 const backlog = 4096
 
-// acceptPause is how long to wait before the next try when accept has failed.
+// acceptPause is how long to accept nobody when accept has failed, or when all
+// places are taken.
 const acceptPause = 250 * time.Millisecond
 
 // listen opens a socket that listens on addr, a "host:port". It returns its
@@ -24,6 +25,9 @@ func listen(addr string) (fd int, bound string, err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return -1, "", err
+	}
+	if tcp.IP == nil {
+		tcp.IP = net.IPv4zero // no host: every IPv4 interface
 	}
 	family, sockaddr, err := toSockaddr(tcp)
 	if err != nil {
@@ -121,8 +125,8 @@ func read(fd int, p []byte) (int, error) {
 }
 
 // write sends as much of p as the kernel has room for, perhaps nothing. If the
-// client is gone, the error is EPIPE: Go turns the signal SIGPIPE, which would
-// end a C program here, into it.
+// client is gone, the error is EPIPE. A C program would get the signal SIGPIPE
+// and end; Go keeps it away.
 func write(fd int, p []byte) (int, error) {
 	for {
 		n, err := syscall.Write(fd, p)
@@ -142,12 +146,8 @@ func write(fd int, p []byte) (int, error) {
 // From here on: addresses in the form of the system calls. Skip it on a first
 // reading.
 
-// toSockaddr puts an address into that form. An address without a host means
-// every IPv4 interface of this machine.
+// toSockaddr puts an address into that form.
 func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
-	if a.IP == nil {
-		a.IP = net.IPv4zero
-	}
 	if ip := a.IP.To4(); ip != nil {
 		return syscall.AF_INET, &syscall.SockaddrInet4{Port: a.Port,
 			Addr: [4]byte(ip)}, nil
