@@ -7,21 +7,20 @@ import (
 
 // TestLesson: a file of the site comes back whole, and what is missing is 404.
 func TestLesson(t *testing.T) {
-	t.Parallel()
 	p := start(t)
-	want, err := os.ReadFile("html/style.css")
+	// It has letters of more than one byte.
+	want, err := os.ReadFile("html/index.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.get(t, "/style.css"); got.status != 200 ||
+	if got := p.get(t, "/index.html"); got.status != 200 ||
 		got.body != string(want) {
-		t.Errorf("GET /style.css: expected the %d bytes of html/style.css, "+
-			"but this came back:\n%v\nlikely cause: the server does not look "+
-			"at the request target", len(want), got)
+		t.Errorf("GET /index.html: expected the %d bytes of html/index.html, "+
+			"but got: %v\nlikely cause: the server does not look at the "+
+			"request target", len(want), got)
 	}
 	if got := p.get(t, "/missing.html"); got.status != 404 {
-		t.Errorf("GET /missing.html: expected 404, but this came back:\n%v\n"+
-			"likely cause: the server does not look whether the file is there",
-			got)
+		t.Errorf("GET /missing.html: expected 404, but got: %v\nlikely cause: "+
+			"the status of a file that is missing is not 404 (Not Found)", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,27 +13,22 @@ import (
 
 // TestLesson: a silent client does not keep a second one from being answered.
 func TestLesson(t *testing.T) {
-	t.Parallel()
 	p := start(t)
 	p.dial(t) // says nothing, and holds its connection for 5 s
 	second := p.dial(t)
 	// Less than those 5 s: served after the silent client is too late.
-	err := second.SetReadDeadline(time.Now().Add(3 * time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
+	second.limit = 3 * time.Second
 	second.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	got, err := second.tryReceive("GET")
 	if err != nil || got.status != 200 {
-		t.Errorf("while a first client said nothing, a second sent GET / and "+
-			"got:\n%v\nerror: %v\nlikely cause: the server serves one client "+
-			"after the other", got, err)
+		t.Errorf("a first client says nothing. A second sent: GET /\ncame: %v"+
+			"\nproblem: %v\nlikely cause: the server serves one client after "+
+			"the other", got, err)
 	}
 }
 
 // TestLessonProcesses: 30 clients at a time are served by 30 processes.
 func TestLessonProcesses(t *testing.T) {
-	t.Parallel()
 	p := start(t)
 	held := hold(t, p, 30)
 	processes := map[int]bool{}
@@ -48,13 +44,51 @@ func TestLessonProcesses(t *testing.T) {
 		t.Errorf("process %d, which accepts, has also served a client",
 			p.cmd.Process.Pid)
 	}
-	waitFor(t, "the server to close its copies of the connections",
-		func() bool { return p.sockets(t) == 0 })
+}
+
+// TestLessonCopies: the parent closes its copies of the connections.
+func TestLessonCopies(t *testing.T) {
+	p := start(t)
+	for range 5 {
+		p.get(t, "/")
+	}
+	// The listener, and perhaps the last connection: when the parent accepted
+	// that one, it was done with the four before.
+	if n := p.openSockets(t); n > 2 {
+		t.Errorf("after 5 clients, one after the other, the parent has %d "+
+			"sockets open\nlikely cause: the parent does not close its copy "+
+			"of a connection. The child closes only its own", n)
+	}
+}
+
+// openSockets counts the sockets that the server, without its children, has
+// open (Linux only).
+func (p *program) openSockets(t *testing.T) int {
+	t.Helper()
+	count := 0
+	for _, name := range p.descriptors(t) {
+		// An error means that it was closed in the meantime.
+		link, _ := os.Readlink(name)
+		if strings.HasPrefix(link, "socket:") {
+			count++
+		}
+	}
+	return count
+}
+
+// descriptors returns a file in /proc for each descriptor of the server.
+func (p *program) descriptors(t *testing.T) []string {
+	t.Helper()
+	dir := filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "fd")
+	files, err := filepath.Glob(dir + "/*")
+	if err != nil || len(files) == 0 {
+		t.Skipf("this system does not tell what a process has open: %v", err)
+	}
+	return files
 }
 
 // TestLessonZombies: the parent waits for the children that have ended.
 func TestLessonZombies(t *testing.T) {
-	t.Parallel()
 	p := start(t)
 	for range 5 {
 		p.get(t, "/")
@@ -64,37 +98,64 @@ func TestLessonZombies(t *testing.T) {
 		func() bool { return len(p.children(t)) == 0 })
 }
 
-// TestLessonInterrupt: Ctrl-C ends the step at once, and its children with it.
-// The terminal sends Ctrl-C to all of them; here only the parent gets it.
-func TestLessonInterrupt(t *testing.T) {
-	t.Parallel()
+// TestLessonLimit: 70 clients at a time are served by 64 processes.
+func TestLessonLimit(t *testing.T) {
 	p := start(t)
-	held := hold(t, p, 5)
-	waitFor(t, "5 children to start",
-		func() bool { return len(p.children(t)) == 5 })
-	began := time.Now()
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
+	held := hold(t, p, 70)
+	waitFor(t, "64 children, while 70 clients wait",
+		func() bool { return len(p.children(t)) >= 64 })
+	// If there is no limit, the others come within this time.
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		if n := len(p.children(t)); n > 64 {
+			t.Fatalf("70 clients at a time have %d processes, more than 64\n"+
+				"likely cause: there is no limit on processes, so a crowd of "+
+				"clients can use up all memory", n)
+		}
 	}
 	for _, c := range held {
-		// A child that lives on tells its client after 5 s that it is late.
-		if got, err := c.tryReceive("GET"); err == nil {
-			t.Errorf("%v after Ctrl-C, a child still answers:\n%v",
-				time.Since(began), got)
-		}
+		c.finish(t, "a process has ended, and its slot is not given back")
 	}
 }
 
 // TestLessonNoProcess: a process that does not start leaves no slot taken.
 func TestLessonNoProcess(t *testing.T) {
-	p := &parent{program: "/missing", slots: make(chan bool, 1),
-		pids: map[int]bool{}}
-	p.slots <- true
-	p.start(0, 1)
-	if len(p.slots) > 0 || len(p.pids) > 0 {
-		t.Errorf("after a process that did not start, %d slots are taken and "+
-			"%d processes known\nlikely cause: start forgets its slot when "+
-			"ForkExec fails", len(p.slots), len(p.pids))
+	// One descriptor more than a server without clients has: that is enough to
+	// accept a client. To start a process takes two more.
+	few := len(start(t).descriptors(t)) + 1
+	p := startWith(t, "MAX_FILES="+strconv.Itoa(few))
+	for i := range 70 {
+		c := p.dial(t)
+		if _, err := c.in.ReadByte(); err == nil {
+			t.Fatal("a server that can start no process has answered")
+		}
+		waitFor(t, "a line about each process that cannot start\nlikely "+
+			"cause: a process that did not start keeps its slot", func() bool {
+			said := p.stderr.String()
+			return strings.Count(said, "cannot start a process for") == i+1
+		})
+		c.Close()
+	}
+}
+
+// TestLessonInterrupt: Ctrl-C ends the step at once, and its children with it.
+// The terminal sends Ctrl-C to all of them; here only the parent gets it.
+func TestLessonInterrupt(t *testing.T) {
+	p := start(t)
+	held := hold(t, p, 5)
+	waitFor(t, "5 children to start",
+		func() bool { return len(p.children(t)) == 5 })
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range held {
+		// A child that lives on tells its client after 10 s that it is late.
+		c.limit = 5 * time.Second
+		c.renew()
+		_, err := c.in.ReadByte()
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("5 s after Ctrl-C, a child still holds its client\n"+
+				"likely cause: the parent ends without its children (%v)", err)
+		}
 	}
 }
 
@@ -117,23 +178,4 @@ func (p *program) children(t *testing.T) []string {
 		}
 	}
 	return states
-}
-
-// hold connects n clients that send all of a request but its last line.
-func hold(t *testing.T, p *program, n int) []*peer {
-	t.Helper()
-	var held []*peer
-	for range n {
-		c := p.dial(t)
-		c.send("GET / HTTP/1.1\r\nHost: test\r\n")
-		held = append(held, c)
-	}
-	return held
-}
-
-// finish sends the last line and returns the response.
-func (c *peer) finish(t *testing.T) reply {
-	t.Helper()
-	c.send("\r\n")
-	return c.receive("GET")
 }
