@@ -93,6 +93,9 @@ func listen(addr string) (listener int, bound string, err error) {
 	if err != nil {
 		return -1, "", err
 	}
+	if err := ipv6Only(listener, family); err != nil {
+		return -1, "", err
+	}
 	if err := syscall.Bind(listener, sockaddr); err != nil {
 		return -1, "", err
 	}
@@ -242,6 +245,16 @@ func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
 		sa6.ZoneId = uint32(link.Index)
 	}
 	return syscall.AF_INET6, sa6, nil
+}
+
+// ipv6Only keeps an IPv6 socket from taking IPv4 too. Whether [::] means both
+// differs between systems.
+func ipv6Only(fd, family int) error {
+	if family != syscall.AF_INET6 {
+		return nil
+	}
+	return syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6,
+		syscall.IPV6_V6ONLY, 1)
 }
 
 // portOf asks the kernel which port a socket is bound to.

@@ -57,13 +57,8 @@ func bindAndListen(fd, family int, sockaddr syscall.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	if family == syscall.AF_INET6 {
-		// IPv6 alone. Whether [::] means IPv4 too differs between systems.
-		err := syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6,
-			syscall.IPV6_V6ONLY, 1)
-		if err != nil {
-			return err
-		}
+	if err := ipv6Only(fd, family); err != nil {
+		return err
 	}
 	if err := syscall.Bind(fd, sockaddr); err != nil {
 		return err
@@ -205,6 +200,16 @@ func toSockaddr(a *net.TCPAddr) (family int, sa syscall.Sockaddr, err error) {
 		sa6.ZoneId = uint32(link.Index)
 	}
 	return syscall.AF_INET6, sa6, nil
+}
+
+// ipv6Only keeps an IPv6 socket from taking IPv4 too. Whether [::] means both
+// differs between systems.
+func ipv6Only(fd, family int) error {
+	if family != syscall.AF_INET6 {
+		return nil
+	}
+	return syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6,
+		syscall.IPV6_V6ONLY, 1)
 }
 
 // portOf asks the kernel which port a socket is bound to.

@@ -49,15 +49,19 @@ func listen(addr string) (l *net.TCPListener, bound string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if tcp.IP == nil {
+		tcp.IP = net.IPv4zero // no host: every IPv4 interface
+	}
 	network := "tcp6"
-	if tcp.IP == nil || tcp.IP.To4() != nil {
-		network = "tcp4" // no host: every IPv4 interface
+	if tcp.IP.To4() != nil {
+		network = "tcp4"
 	}
 	l, err = net.ListenTCP(network, tcp)
 	if err != nil {
 		return nil, "", err
 	}
-	return l, l.Addr().String(), nil
+	tcp.Port = l.Addr().(*net.TCPAddr).Port
+	return l, tcp.String(), nil
 }
 
 // accept waits for the next client. The code looks as if it blocked, as in
