@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,4 +249,138 @@ func TestSendSlowly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stopped is a connection whose program is stopped during its first wait, for
+// longer than any limit, and so finds a deadline over that the client has kept.
+type stopped struct {
+	pipe
+	before bool
+}
+
+// wait is the time that the program is stopped.
+func (s *stopped) wait() error {
+	if s.before {
+		return nil
+	}
+	s.before = true
+	time.Sleep(time.Minute)
+	return os.ErrDeadlineExceeded
+}
+
+func (s *stopped) Read(p []byte) (int, error) {
+	if err := s.wait(); err != nil {
+		return 0, err
+	}
+	return s.pipe.Read(p)
+}
+
+func (s *stopped) Write(p []byte) (int, error) {
+	if err := s.wait(); err != nil {
+		return 0, err
+	}
+	return s.pipe.Write(p)
+}
+
+func TestReadRequestStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.WriteString(theirs, plain) }()
+		req, p, err := readRequest(&stopped{pipe: pipe{ours}})
+		ours.Close()
+		got := outcome{method: req.method, path: req.path, status: statusOf(p),
+			err: err}
+		explain(t, plain, "it came while the program was stopped",
+			outcome{method: "GET", path: "/a"}, got,
+			cmp.AllowUnexported(outcome{}))
+	})
+}
+
+func TestSendStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		res := sent(200, func(r *response) {
+			r.body = io.NopCloser(strings.NewReader(padded(1024)))
+		})
+		err := send(&stopped{pipe: pipe{ours}}, &res)
+		ours.Close()
+		explain(t, "a client that takes all", "the program was stopped for a "+
+			"minute", nil, err)
+	})
+}
+
+// From here on: the whole server, when it or its client is late.
+
+// TestServerLateBytes sends more when the response has come. If the server had
+// closed by then, its kernel would answer with a reset; and if a part of the
+// response had been lost on its way, it would never come again.
+func TestServerLateBytes(t *testing.T) {
+	p := start(t)
+	c := p.dial(t)
+	c.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+	c.receive("GET")
+	c.end()
+	for range 3 {
+		if _, err := io.WriteString(c, "\r\n"); err != nil {
+			t.Fatalf("after its response, the client sent an empty line, and "+
+				"that came back: %v\nlikely cause: the server closes at once, "+
+				"instead of reading until the client has closed", err)
+		}
+	}
+}
+
+// TestServerStopped stops the server for longer than its time limits, as Ctrl-Z
+// and fg do. Whoever was in time, or took bytes meanwhile, is served on.
+func TestServerStopped(t *testing.T) {
+	const late = "after a stop, the clock says that the client is late, and " +
+		"the server does not look once more before it believes that"
+	dir, want := largeFile(t)
+	p := inOwnGroup(t, "SHORT_LIMITS=10", dir)
+	c := p.dial(t)
+	waitFor(t, "the server to accept a client",
+		func() bool { return p.sockets(t) == 1 })
+	resume := p.pause(t)
+	c.send("GET /missing HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+	time.Sleep(2 * silentTenth)
+	resume()
+	if got := c.receive("GET", late); got.status != 404 {
+		t.Errorf("asked while the server was stopped, expected 404, got: %v",
+			got)
+	}
+
+	// Here the limit for a client that takes no byte is 1 s. This one takes
+	// none for 0.3 s, so the server waits for it, and all bytes after that.
+	p = inOwnGroup(t, "SHORT_LIMITS=30", dir)
+	c, res := askForLarge(t, p)
+	time.Sleep(300 * time.Millisecond)
+	resume = p.pause(t)
+	time.AfterFunc(1300*time.Millisecond, resume)
+	takeLarge(t, c, res.Body, want, late)
+}
+
+// inOwnGroup starts the server in a process group of its own: signals reach its
+// children as well, but not the tests.
+func inOwnGroup(t *testing.T, env, dir string) *program {
+	t.Helper()
+	if _, err := os.Stat("/proc/net/tcp"); err != nil {
+		t.Skip("only Linux tells when the server has accepted a client")
+	}
+	cmd := command(t, "-addr", "127.0.0.1:0", "-dir", dir)
+	cmd.Env = append(cmd.Env, env)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return run(t, cmd)
+}
+
+// pause stops the server, its children too, until resume is called.
+func (p *program) pause(t *testing.T) (resume func()) {
+	t.Helper()
+	group := -p.cmd.Process.Pid
+	if err := syscall.Kill(group, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	// If there is no such process any more, the client will find out.
+	resume = func() { _ = syscall.Kill(group, syscall.SIGCONT) }
+	t.Cleanup(resume)
+	return resume
 }
