@@ -44,7 +44,8 @@ func (b *Book) checkFence(f *Fence, seen shown, changed map[string]bool,
 	lang := f.label.lang
 	switch {
 	case f.problem != "":
-		return []Finding{f.finding(f.problem, "see docs/book/README.md, Labels")}
+		return []Finding{f.finding(f.problem,
+			"see docs/book/README.md, Labels")}
 	case slices.Contains(listingLangs, lang):
 		return b.checkListing(f, seen)
 	case lang == "diff":

@@ -119,9 +119,6 @@ func (e *excerpt) add(number int, line string) {
 	e.numbers = append(e.numbers, number)
 }
 
-// text is the lines with their ends.
-func (e excerpt) text() string { return joinLines(e.lines) }
-
 // cut reduces an excerpt to the lines from one that contains a text to the next
 // one that contains another.
 func (e excerpt) cut(from, to string) (excerpt, error) {

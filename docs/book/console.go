@@ -121,34 +121,23 @@ func (c *console) readActs(typed int) error {
 	lines := splitLines(c.fence.Text)
 	c.acts = []act{{kind: look, line: c.fence.Line + 1}}
 	lastCommand := 0 // the index of its act
-	for i := 0; i < len(lines); i++ {
-		a := act{input: lines[i : i+1], line: c.fence.Line + 1 + i}
-		rest, isCommand := strings.CutPrefix(lines[i], "$ ")
-		switch {
-		case isCommand:
-			tools, n, err := readCommand(rest, lines[i+1:])
-			if err != nil {
-				return err
-			}
-			c.tools = append(c.tools, tools...)
-			a.input = lines[i : i+1+n]
-			a.kind = command
-			a.send = strings.TrimPrefix(joinLines(a.input), "$ ")
-			i += n
-		case len(lines[i]) >= 2 && keys[lines[i][:2]] != "":
-			a.kind, a.send = key, keys[lines[i][:2]]
-			if after := lines[i][2:]; after != "" {
-				a.input, a.want = []string{lines[i][:2]}, []string{after}
-			}
-		default:
+	for i := 0; i < len(lines); {
+		a, err := c.readAct(lines[i:])
+		if err != nil {
+			return err
+		}
+		a.line = c.fence.Line + 1 + i
+		if a.kind == look {
 			last := &c.acts[len(c.acts)-1]
 			last.want = append(last.want, lines[i])
+			i++
 			continue
 		}
 		c.acts = append(c.acts, a)
-		if isCommand {
+		if a.kind == command {
 			lastCommand = len(c.acts) - 1
 		}
+		i += len(a.input)
 	}
 	if err := c.splitTyped(lastCommand, typed); err != nil {
 		return err
@@ -160,6 +149,27 @@ func (c *console) readActs(typed int) error {
 		return fmt.Errorf("it is empty")
 	}
 	return nil
+}
+
+// readAct reads what the first of some lines says to do. If that is nothing,
+// the line is output.
+func (c *console) readAct(lines []string) (act, error) {
+	line := lines[0]
+	if rest, ok := strings.CutPrefix(line, "$ "); ok {
+		tools, n, err := readCommand(rest, lines[1:])
+		c.tools = append(c.tools, tools...)
+		a := act{kind: command, input: lines[:1+n]}
+		a.send = strings.TrimPrefix(joinLines(a.input), "$ ")
+		return a, err
+	}
+	if len(line) < 2 || keys[line[:2]] == "" {
+		return act{}, nil
+	}
+	a := act{kind: key, send: keys[line[:2]], input: []string{line[:2]}}
+	if after := line[2:]; after != "" {
+		a.want = []string{after}
+	}
+	return a, nil
 }
 
 // keys are what a terminal sends for the keys that a page shows.

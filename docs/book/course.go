@@ -91,9 +91,9 @@ func (b *Book) checkQuestions(c chapter) []Finding {
 	for _, tag := range []string{"</details>", "<summary>", "</summary>"} {
 		if n := strings.Count(text, tag); n != open {
 			findings = append(findings, c.page.finding(line, fmt.Sprintf(
-				"<details> is there %d times, but %s %d times", open, tag, n), "write for each: <details><summary>the question"+
-				"</summary>, an empty line, the answer, an empty line, "+
-				"</details>"))
+				"<details> is there %d times, but %s %d times", open, tag, n),
+				"write for each: <details><summary>the question</summary>, "+
+					"an empty line, the answer, an empty line, </details>"))
 		}
 	}
 	if open < b.Rules.FewestQuestions || open > b.Rules.MostQuestions {

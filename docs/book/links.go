@@ -192,8 +192,8 @@ func (b *Book) checkAddress(u *url.URL) (what, do string) {
 	}
 	return fmt.Sprintf("the link %s leads to a site that is not on the list "+
 			"of stable ones", u), "link to an RFC, a man page, the " +
-			"documentation of Go or code with its version; or add the site in " +
-			"docs/book/rules.go"
+			"documentation of Go or code with its version; or add the site " +
+			"in docs/book/rules.go"
 }
 
 // checkHeadings checks that a page has one title, and that headings differ.

@@ -52,8 +52,8 @@ var theOnlyPort sync.Mutex
 // errTaken is why the commands cannot run on this machine now.
 type errTaken struct{ error }
 
-// openRoom prepares a room. With share, or where there are no namespaces, it has
-// the port and the processes of this machine.
+// openRoom prepares a room. With share, or where there are no namespaces, it
+// has the port and the processes of this machine.
 func openRoom(root string, share bool) (*room, error) {
 	dir, err := os.MkdirTemp("", "book")
 	if err != nil {

@@ -243,8 +243,8 @@ func (p *player) differs(c *console, a *act, got []string, what string,
 	f := c.fence.Page.finding(a.line, what+":\n"+
 		diffText(joinLines(a.want), joinLines(out)), "")
 	if slices.Contains(a.want, leftOut) {
-		f.Do = `what the lines "..." stand for is not certain any more: write ` +
-			"this fence again by hand"
+		f.Do = `what the lines "..." stand for is not certain any more: ` +
+			"write this fence again by hand"
 		return a.want, &f
 	}
 	p.bindings = b
@@ -283,6 +283,11 @@ func (p *player) await(c *console, t *terminal, a *act,
 	runsOn bool) (seen, outcome) {
 	mustEnd := a.kind != look && !runsOn && !c.goesOn(a)
 	end := time.Now().Add(c.limit)
+	late, idle := lateTime, idleTime
+	if len(a.want) == 0 {
+		// Whatever came is too much. This lets -update fill in a new page.
+		late, idle = 2*settleTime, 3*settleTime
+	}
 	var all, whole comparison
 	for ; ; time.Sleep(pollTime) {
 		s := t.look()
@@ -300,9 +305,9 @@ func (p *player) await(c *console, t *terminal, a *act,
 		case ok && (ready || atPrompt):
 			return s, outcome{ok: true, part: part,
 				bindings: bindings}
-		case !ok && s.prompted && s.quiet > lateTime,
-			!ok && atPrompt && s.quiet > lateTime,
-			!ok && !mustEnd && !silent && s.quiet > idleTime, s.ended:
+		case !ok && s.prompted && s.quiet > late,
+			!ok && atPrompt && s.quiet > late,
+			!ok && !mustEnd && !silent && s.quiet > idle, s.ended:
 			return s, outcome{}
 		case time.Now().After(end):
 			return s, outcome{late: true}

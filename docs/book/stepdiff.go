@@ -197,8 +197,8 @@ func (b *Book) checkWholeDiff(c chapter, changed map[string]bool) []Finding {
 	if len(missing) == 0 {
 		return nil
 	}
-	return []Finding{c.page.finding(1, fmt.Sprintf("%d changed lines of %s are "+
-		"in no diff of this chapter:\n%s", len(missing), file,
+	return []Finding{c.page.finding(1, fmt.Sprintf("%d changed lines of %s "+
+		"are in no diff of this chapter:\n%s", len(missing), file,
 		shorten(missing, 12)), fmt.Sprintf("show them in a fence such as "+
 		"```diff %s %s %s", c.before, c.step, file))}
 }
