@@ -178,6 +178,8 @@ func (b *Book) missing(path string, seen shown, texts map[string]bool,
 			where = fmt.Sprintf("%d lines from %d on", n, numbers[0])
 		}
 		names = append(names, fmt.Sprintf("%s (%s)", d.name(), where))
+		// One finding for it is enough: later steps may have the same.
+		texts[joinLines(lines)] = true
 	})
 	return names
 }

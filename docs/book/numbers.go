@@ -118,7 +118,7 @@ func (p *Page) withoutFences() string {
 }
 
 // quantity matches what looks measured: times, rates and ratios.
-var quantity = regexp.MustCompile(`(?:\d[\d.,]*[\d]|\d)[  ]?` +
+var quantity = regexp.MustCompile(`(?:\d[\d.,]*\d|\d)[ \x{a0}]?` +
 	`(?:ns|µs|μs|us|ms|s|nanoseconds?|microseconds?|milliseconds?|seconds?|` +
 	`minutes?|×|%|times (?:faster|slower|as|more|less)|` +
 	`(?:requests|responses|connections|switches)(?: ?/ ?s| a second| per ` +
