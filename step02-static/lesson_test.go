@@ -13,11 +13,11 @@ func TestLesson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := p.get(t, "/index.html"); got.status != 200 ||
-		got.body != string(want) {
+	got := p.get(t, "/index.html")
+	if got.status != 200 || got.body != string(want) {
 		t.Errorf("GET /index.html: expected the %d bytes of html/index.html, "+
-			"but got: %v\nlikely cause: the server does not look at the "+
-			"request target", len(want), got)
+			"but got: %v\nlikely cause: %s", len(want), got, cutOff(got, want,
+			"the server does not look at the request target"))
 	}
 	if got := p.get(t, "/missing.html"); got.status != 404 {
 		t.Errorf("GET /missing.html: expected 404, but got: %v\nlikely cause: "+

@@ -456,21 +456,7 @@ func TestKeepAlive(t *testing.T) {
 // FuzzNextRequest looks for input that is read in two ways, or that breaks a
 // rule and is accepted.
 func FuzzNextRequest(f *testing.F) {
-	for _, row := range headLengths {
-		f.Add([]byte(row.head + row.rest))
-	}
-	for _, row := range goodRequests {
-		f.Add([]byte(row.head))
-	}
-	for _, row := range badRequests {
-		f.Add([]byte(row.head))
-	}
-	for _, row := range keepAlives {
-		f.Add([]byte(row.head))
-	}
-	for _, row := range targets {
-		f.Add([]byte("GET " + row.target + " HTTP/1.1\r\nHost: x\r\n\r\n"))
-	}
+	addRequests(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		req, n, p := nextRequest(data)
 		if n == 0 {
@@ -498,6 +484,25 @@ func FuzzNextRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// addRequests adds the requests of all tables.
+func addRequests(f *testing.F) {
+	for _, row := range headLengths {
+		f.Add([]byte(row.head + row.rest))
+	}
+	for _, row := range goodRequests {
+		f.Add([]byte(row.head))
+	}
+	for _, row := range badRequests {
+		f.Add([]byte(row.head))
+	}
+	for _, row := range keepAlives {
+		f.Add([]byte(row.head))
+	}
+	for _, row := range targets {
+		f.Add([]byte("GET " + row.target + " HTTP/1.1\r\nHost: x\r\n\r\n"))
+	}
 }
 
 // checkPieces checks that a request of n bytes is the same request when it

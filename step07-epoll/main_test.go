@@ -260,7 +260,7 @@ func (p *program) collect(lines *bufio.Scanner) {
 }
 
 // line waits for the n-th line of the log, counted from 0.
-func (p *program) line(t *testing.T, n int) string {
+func (p *program) line(t *testing.T, n int, cause ...string) string {
 	t.Helper()
 	var line string
 	waitFor(t, "line "+strconv.Itoa(n)+" of the log", func() bool {
@@ -268,8 +268,15 @@ func (p *program) line(t *testing.T, n int) string {
 		defer p.mu.Unlock()
 		if n < len(p.lines) {
 			line = p.lines[n]
+			return true
 		}
-		return n < len(p.lines)
+		select {
+		case <-p.read:
+			t.Fatalf("the log ends before its line %d: %s%s", n, p.fate(),
+				likely(nil, cause))
+		default:
+		}
+		return false
 	})
 	return line
 }
@@ -279,10 +286,14 @@ func (p *program) checkEnd(t *testing.T, n int, why string) {
 	t.Helper()
 	form := regexp.MustCompile(`^conn 1  pid \d+( tid \d+)?  ended: ` + why +
 		`$`)
-	if line := p.line(t, n); !form.MatchString(line) {
+	line := p.line(t, n, leftEarly)
+	if !form.MatchString(line) {
 		t.Errorf("line %d of the log is %q, not of the form %q", n, line, form)
 	}
 }
+
+// leftEarly is the likeliest cause when the server is gone after a client.
+const leftEarly = "a client that left early ended the server"
 
 // waitFor polls until cond holds.
 func waitFor(t *testing.T, what string, cond func() bool) {
@@ -340,8 +351,12 @@ func (c *peer) reason(err error) string {
 	if fate := c.p.fate(); fate != "" {
 		return fate
 	}
-	if err == io.EOF {
+	var errno syscall.Errno
+	switch {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return "the server ended the connection"
+	case errors.As(err, &errno):
+		return errno.Error() // without the addresses
 	}
 	return err.Error()
 }
@@ -428,8 +443,8 @@ func (c *peer) tryReceive(method string) (reply, error) {
 	}
 	r := reply{res.StatusCode, res.Header, ""}
 	if res.ContentLength < 0 {
-		return r, errors.New("there is no Content-Length: the client cannot " +
-			"know where the response ends")
+		return r, errors.New("there is no Content-Length\nlikely cause: it " +
+			"is left out, so the client cannot know where the response ends")
 	}
 	body, err := io.ReadAll(res.Body)
 	if r.body = string(body); err != nil {
@@ -511,16 +526,28 @@ func TestServerSite(t *testing.T) {
 		}
 		got := p.get(t, "/"+file.Name())
 		if got.status != 200 || got.body != string(want) {
-			t.Fatalf("GET /%s: expected the %d bytes of html/%s, but got:\n%v"+
-				"\nlikely cause: the file was read as text; or one write was "+
-				"taken for all", file.Name(), len(want), file.Name(), got)
+			t.Fatalf("GET /%s: expected the %d bytes of html/%s, but got: %v"+
+				"\nlikely cause: %s", file.Name(), len(want), file.Name(), got,
+				cutOff(got, want, "the file was read as text, and what is "+
+					"none was replaced"))
 		}
 		if got.header.Get("Content-Type") == "" {
-			t.Fatalf("GET /%s: there is no Content-Type: a browser must guess "+
-				"what the file is\n%v", file.Name(), got)
+			t.Fatalf("GET /%s: there is no Content-Type in: %v\nlikely cause: "+
+				"it is left out, so a browser must guess what the file is",
+				file.Name(), got)
 		}
 		p.checkHead(t, file.Name(), got)
 	}
+}
+
+// cutOff returns the likeliest cause of a wrong body: if it is the beginning of
+// the right one, another than cause.
+func cutOff(got reply, want []byte, cause string) string {
+	if got.status == 200 && bytes.HasPrefix(want, []byte(got.body)) {
+		return "Content-Length counts characters, not bytes, so that the end " +
+			"of the page is cut off"
+	}
+	return cause
 }
 
 // checkHead checks that HEAD gives the same fields as GET, and no body.
@@ -555,7 +582,8 @@ var requests = []struct {
 	{"GET http://a/lab.html HTTP/1.1\r\nHost: a\r\n\r\n", 200, "absolute form"},
 	{"GET /%6cab.html HTTP/1.1\r\nHost: a\r\n\r\n", 200,
 		"a path is percent-decoded: %6c is an l"},
-	{"GET /../../lab.html HTTP/1.1\r\nHost: a\r\n\r\n", 200, "dots stop at /"},
+	{"GET /../../lab.html HTTP/1.1\r\nHost: a\r\n\r\n", 200,
+		".. never leads out of the site"},
 	{"GET /missing HTTP/1.1\r\nHost: a\r\n\r\n", 404,
 		"what is missing is 404, and no fault of the request"},
 	{"GET /../main.go HTTP/1.1\r\nHost: a\r\n\r\n", 404, "outside the site"},
@@ -747,6 +775,31 @@ func TestServerFieldAndLog(t *testing.T) {
 	}
 }
 
+// inDirectory are paths in a directory, and what must come back: a status and
+// a field.
+var inDirectory = []struct {
+	target, field, want string
+	status              int
+	about               string
+}{
+	{"/../secret.txt", "Location", "", 404,
+		".. never leads out of the site"},
+	{"/link", "Location", "", 404, "a link never leads out of the site"},
+	{"/sub", "Location", "/sub/", 301, "a directory gets a slash"},
+	{"/sub?a=b", "Location", "/sub/?a=b", 301, "the query stays"},
+	{"//sub", "Location", "/sub/", 301, "//sub would be another host"},
+	{"/sub/", "Content-Type", "text/html; charset=utf-8", 200,
+		"index.html is the page of a directory"},
+	{"/sub/%C3%BC.txt", "Content-Type", "text/plain; charset=utf-8", 200,
+		"a path is percent-decoded"},
+	{"/empty/a.unknown", "Content-Type", "application/octet-stream", 200,
+		"an unknown suffix has a type too"},
+	{"/empty/a.unknown", "Content-Length", "3", 200,
+		"a file is bytes, and need not be text"},
+	{"/empty/", "Location", "", 404, "there is no index.html"},
+	{"/pipe", "Location", "", 404, "only regular files are served"},
+}
+
 func TestServerDirectory(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "site")
@@ -762,27 +815,7 @@ func TestServerDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := start(t, "-dir", dir)
-	for _, test := range []struct {
-		target, field, want string
-		status              int
-		about               string
-	}{
-		{"/../secret.txt", "Location", "", 404, ".. leads out of the site"},
-		{"/link", "Location", "", 404, "a link leads out of the site"},
-		{"/sub", "Location", "/sub/", 301, "a directory gets a slash"},
-		{"/sub?a=b", "Location", "/sub/?a=b", 301, "the query stays"},
-		{"//sub", "Location", "/sub/", 301, "//sub would be another host"},
-		{"/sub/", "Content-Type", "text/html; charset=utf-8", 200,
-			"index.html is the page of a directory"},
-		{"/sub/%C3%BC.txt", "Content-Type", "text/plain; charset=utf-8", 200,
-			"a path is percent-decoded"},
-		{"/empty/a.unknown", "Content-Type", "application/octet-stream", 200,
-			"an unknown suffix has a type too"},
-		{"/empty/a.unknown", "Content-Length", "3", 200,
-			"a file is bytes, and need not be text"},
-		{"/empty/", "Location", "", 404, "there is no index.html"},
-		{"/pipe", "Location", "", 404, "only regular files are served"},
-	} {
+	for _, test := range inDirectory {
 		got := p.get(t, test.target, test.about)
 		if got.status != test.status ||
 			got.header.Get(test.field) != test.want {
@@ -933,24 +966,27 @@ func TestServerFileThatGrows(t *testing.T) {
 // with unread bytes in its socket, a reset would destroy what is still on its
 // way.
 func TestServerResponseArrives(t *testing.T) {
-	dir, _ := largeFile(t)
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "page"), strings.Repeat("a", 1<<20))
 	p := start(t, "-dir", dir)
 	body := strings.Repeat("GET /trap HTTP/1.1\r\nHost: a\r\n\r\n", 30_000)
 	for _, request := range []string{
-		"GET /large.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" +
-			body,
+		"GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + body,
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " +
 			strconv.Itoa(len(body)) + "\r\n\r\n" + body,
 		body[1:] + "\x00",
 		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n" + body,
 	} {
 		c := p.dial(t)
-		// A small receive buffer keeps the response on its way.
+		// A small receive buffer keeps the response on its way. So does a break
+		// after its first byte: meanwhile, the server comes to its end.
 		if err := c.SetReadBuffer(64 << 10); err != nil {
 			t.Fatal(err)
 		}
 		// The server may close while we send: only the response matters.
 		go func() { _, _ = io.WriteString(c, request) }()
+		_, _ = c.in.Peek(1) // tryReceive tells the error
+		time.Sleep(50 * time.Millisecond)
 		if got, err := c.tryReceive("GET"); err != nil {
 			t.Fatalf("sent: %s and %d bytes more\ncame: %v\nproblem: %v\n"+
 				"likely cause: the socket was closed with unread bytes in it",
@@ -985,7 +1021,7 @@ func TestServerClientsThatLeave(t *testing.T) {
 		}
 		c.Close()
 	}
-	got := p.get(t, "/large.bin", "a client that left early ended the server")
+	got := p.get(t, "/large.bin", leftEarly)
 	if got.status != 200 {
 		t.Errorf("after clients that left early, the server gives: %v", got)
 	}
