@@ -573,3 +573,204 @@ func TestConnReset(t *testing.T) {
 		}
 	}
 }
+
+// While the program is stopped (Ctrl-Z), the clock runs on. So the server counts
+// how often it has waited in vain, and not how long.
+func TestConnStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire(t)
+		in := ask("large")
+		w.send(in)
+		for range maxWaits - 1 {
+			time.Sleep(time.Hour)
+			w.turn()
+		}
+		explain(t, in, "every stop counts as one wait", time.Duration(0),
+			w.gone)
+		// Less than what epoll would tell of. But it shows that the client
+		// takes something, so the count begins anew.
+		w.receive(64 << 10)
+		for range maxWaits {
+			time.Sleep(time.Hour)
+			w.turn()
+		}
+		explain(t, in, "what the client takes counts", time.Duration(0), w.gone)
+		time.Sleep(time.Hour)
+		w.turn()
+		if w.gone == 0 {
+			t.Errorf("after %d waits in a row without a byte, the server "+
+				"still keeps the client", maxWaits)
+		}
+	})
+}
+
+// From here on: the whole server, when there are many clients or many requests,
+// or when the server or its client is late.
+
+// TestServerPairs sends two requests at a time. The responses are two packets,
+// and the second must not wait until the client has acknowledged the first.
+func TestServerPairs(t *testing.T) {
+	p := start(t)
+	c := p.dial(t)
+	fastest := time.Hour
+	for i := range 40 {
+		began := time.Now()
+		c.send(strings.Repeat(
+			"GET /icon.svg HTTP/1.1\r\nHost: test\r\n\r\n", 2))
+		c.receive("GET")
+		c.receive("GET")
+		// At first, the kernel of the client acknowledges at once.
+		if i >= 20 {
+			fastest = min(fastest, time.Since(began))
+		}
+	}
+	if fastest > 30*time.Millisecond {
+		t.Errorf("of 20 pairs of requests, the fastest was answered after %v\n"+
+			"likely cause: the kernel holds the second response back until "+
+			"the client acknowledges the first (TCP_NODELAY)", fastest)
+	}
+}
+
+// TestServerTurns lets one client send many requests at once. Answered in a
+// row, they would take 5 s, and nobody else would be served until then.
+func TestServerTurns(t *testing.T) {
+	p := start(t, "-delay", "10ms")
+	many, other := p.dial(t), p.dial(t)
+	many.send(strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 500))
+	many.receive("GET") // now the server is at work
+	other.limit = 2500 * time.Millisecond
+	for range 3 {
+		other.send("GET /icon.svg HTTP/1.1\r\nHost: test\r\n\r\n")
+		other.receive("GET", "the loop answers all requests of one connection "+
+			"before it looks at the others")
+	}
+}
+
+// TestServerEmptyLine sends an empty line after a request, as some old clients
+// do. It is no request: no response follows, and the connection stays idle.
+func TestServerEmptyLine(t *testing.T) {
+	p := start(t)
+	c := p.dial(t)
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n\r\n")
+	if got := c.receive("GET"); got.status != 200 {
+		t.Fatalf("sent: %s\ncame: %v", short(c.sent.String()), got)
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.end()
+}
+
+// In these tests, the server has 24 descriptors: 4 places for clients.
+const fourPlaces = "MAX_FILES=24"
+
+// TestServerFullOfIdle: who has been idle for longest makes room for others.
+func TestServerFullOfIdle(t *testing.T) {
+	p := startWith(t, fourPlaces)
+	var clients []*peer
+	for i := range 6 {
+		c := p.dial(t)
+		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.receive("GET", "all places are taken by connections on which "+
+			"nothing happens, and none of them makes room")
+		clients = append(clients, c)
+		if i == 3 {
+			// Now the second is the one that has been idle for longest.
+			clients[0].send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+			clients[0].receive("GET")
+		}
+	}
+	clients[1].end()
+	clients[2].end()
+	for _, i := range []int{0, 3, 4, 5} {
+		clients[i].send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		clients[i].receive("GET", "a connection was closed that had not been "+
+			"idle for longest")
+	}
+	const why = "ended: idle for longest, it makes room for another"
+	for i, conn := range map[int]string{5: "conn 2 ", 7: "conn 3 "} {
+		line := p.line(t, i)
+		if !strings.HasPrefix(line, conn) || !strings.HasSuffix(line, why) {
+			t.Errorf("line %d of the log is %q, not about %sand %q", i, line,
+				conn, why)
+		}
+	}
+	if said := p.stderr.String(); said != "" {
+		t.Errorf("there was room for all, but the server says %s", short(said))
+	}
+}
+
+// TestServerFullOfBusy: if nobody is idle, newcomers wait until somebody leaves.
+func TestServerFullOfBusy(t *testing.T) {
+	p := startWith(t, fourPlaces)
+	busy := hold(t, p, 4)
+	newcomers := hold(t, p, 2)
+	waitFor(t, "a warning that clients have to wait",
+		func() bool { return p.stderr.String() != "" })
+	busy[0].Close()
+	const cause = "a place is free, but nobody accepts those who wait"
+	newcomers[0].finish(t, cause)
+	newcomers[1].finish(t, cause)
+	for _, c := range busy[1:] {
+		c.finish(t, "a newcomer got the place of a client that was being served")
+	}
+	said := p.stderr.String()
+	if n := strings.Count(said, "\n"); n != 1 {
+		t.Errorf("there were %d warnings, not one:\n%s", n, said)
+	}
+}
+
+// TestServerStopped stops the server for longer than its time limits, as Ctrl-Z
+// and fg do. Whoever was in time, or took bytes meanwhile, is served on.
+func TestServerStopped(t *testing.T) {
+	const late = "after a stop, the clock says that the client is late, and " +
+		"the server does not look once more before it believes that"
+	dir, want := largeFile(t)
+	p := inOwnGroup(t, "SHORT_LIMITS=10", dir)
+	c := p.dial(t)
+	waitFor(t, "the server to accept a client",
+		func() bool { return p.sockets(t) == 1 })
+	resume := p.pause(t)
+	c.send("GET /missing HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+	time.Sleep(2 * silentTenth)
+	resume()
+	if got := c.receive("GET", late); got.status != 404 {
+		t.Errorf("asked while the server was stopped, expected 404, got: %v",
+			got)
+	}
+
+	// Here the limit for a client that takes no byte is 1 s. This one takes
+	// none for 0.3 s, so the server waits for it, and all bytes after that.
+	p = inOwnGroup(t, "SHORT_LIMITS=30", dir)
+	c, res := askForLarge(t, p)
+	time.Sleep(300 * time.Millisecond)
+	resume = p.pause(t)
+	time.AfterFunc(1300*time.Millisecond, resume)
+	takeLarge(t, c, res.Body, want, late)
+}
+
+// inOwnGroup starts the server in a process group of its own: signals reach its
+// children as well, but not the tests.
+func inOwnGroup(t *testing.T, env, dir string) *program {
+	t.Helper()
+	if _, err := os.Stat("/proc/net/tcp"); err != nil {
+		t.Skip("only Linux tells when the server has accepted a client")
+	}
+	cmd := command(t, "-addr", "127.0.0.1:0", "-dir", dir)
+	cmd.Env = append(cmd.Env, env)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return run(t, cmd)
+}
+
+// pause stops the server, its children too, until resume is called.
+func (p *program) pause(t *testing.T) (resume func()) {
+	t.Helper()
+	group := -p.cmd.Process.Pid
+	if err := syscall.Kill(group, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	// If there is no such process any more, the client will find out.
+	resume = func() { _ = syscall.Kill(group, syscall.SIGCONT) }
+	t.Cleanup(resume)
+	return resume
+}
