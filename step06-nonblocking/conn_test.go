@@ -574,8 +574,8 @@ func TestConnReset(t *testing.T) {
 	}
 }
 
-// While the program is stopped (Ctrl-Z), the clock runs on. So the server counts
-// how often it has waited in vain, and not how long.
+// While the program is stopped (Ctrl-Z), the clock runs on. So the server
+// counts how often it has waited in vain, and not how long.
 func TestConnStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(t)
@@ -658,7 +658,11 @@ func TestServerEmptyLine(t *testing.T) {
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	c.end()
+	if rest, err := io.ReadAll(c.in); err != nil || len(rest) > 0 {
+		t.Errorf("sent: %s and then the end\nafter the response came: %s, %v\n"+
+			"likely cause: the empty line counts as the beginning of a request",
+			short(c.sent.String()), short(string(rest)), err)
+	}
 }
 
 // In these tests, the server has 24 descriptors: 4 places for clients.
@@ -700,7 +704,7 @@ func TestServerFullOfIdle(t *testing.T) {
 	}
 }
 
-// TestServerFullOfBusy: if nobody is idle, newcomers wait until somebody leaves.
+// TestServerFullOfBusy: if nobody is idle, newcomers wait until one leaves.
 func TestServerFullOfBusy(t *testing.T) {
 	p := startWith(t, fourPlaces)
 	busy := hold(t, p, 4)
@@ -712,7 +716,7 @@ func TestServerFullOfBusy(t *testing.T) {
 	newcomers[0].finish(t, cause)
 	newcomers[1].finish(t, cause)
 	for _, c := range busy[1:] {
-		c.finish(t, "a newcomer got the place of a client that was being served")
+		c.finish(t, "a newcomer got the place of a client that was served")
 	}
 	said := p.stderr.String()
 	if n := strings.Count(said, "\n"); n != 1 {
