@@ -312,10 +312,10 @@ func TestSendStopped(t *testing.T) {
 
 // From here on: the whole server, when it or its client is late.
 
-// TestServerLateBytes sends more when the response has come. If the server had
+// TestLateBytes sends more when the response has come. If the server had
 // closed by then, its kernel would answer with a reset; and if a part of the
 // response had been lost on its way, it would never come again.
-func TestServerLateBytes(t *testing.T) {
+func TestLateBytes(t *testing.T) {
 	p := start(t)
 	c := p.dial(t)
 	c.send("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
@@ -330,9 +330,9 @@ func TestServerLateBytes(t *testing.T) {
 	}
 }
 
-// TestServerStopped stops the server for longer than its time limits, as Ctrl-Z
+// TestStoppedServer stops the server for longer than its time limits, as Ctrl-Z
 // and fg do. Whoever was in time, or took bytes meanwhile, is served on.
-func TestServerStopped(t *testing.T) {
+func TestStoppedServer(t *testing.T) {
 	const late = "after a stop, the clock says that the client is late, and " +
 		"the server does not look once more before it believes that"
 	dir, want := largeFile(t)

@@ -607,9 +607,9 @@ func TestConnStopped(t *testing.T) {
 // From here on: the whole server, when there are many clients or many requests,
 // or when the server or its client is late.
 
-// TestServerPairs sends two requests at a time. The responses are two packets,
+// TestPairs sends two requests at a time. The responses are two packets,
 // and the second must not wait until the client has acknowledged the first.
-func TestServerPairs(t *testing.T) {
+func TestPairs(t *testing.T) {
 	p := start(t)
 	c := p.dial(t)
 	fastest := time.Hour
@@ -631,9 +631,9 @@ func TestServerPairs(t *testing.T) {
 	}
 }
 
-// TestServerTurns lets one client send many requests at once. Answered in a
+// TestTurns lets one client send many requests at once. Answered in a
 // row, they would take 5 s, and nobody else would be served until then.
-func TestServerTurns(t *testing.T) {
+func TestTurns(t *testing.T) {
 	p := start(t, "-delay", "10ms")
 	many, other := p.dial(t), p.dial(t)
 	many.send(strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 500))
@@ -646,9 +646,9 @@ func TestServerTurns(t *testing.T) {
 	}
 }
 
-// TestServerEmptyLine sends an empty line after a request, as some old clients
+// TestEmptyLine sends an empty line after a request, as some old clients
 // do. It is no request: no response follows, and the connection stays idle.
-func TestServerEmptyLine(t *testing.T) {
+func TestEmptyLine(t *testing.T) {
 	p := start(t)
 	c := p.dial(t)
 	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n\r\n")
@@ -668,8 +668,8 @@ func TestServerEmptyLine(t *testing.T) {
 // In these tests, the server has 24 descriptors: 4 places for clients.
 const fourPlaces = "MAX_FILES=24"
 
-// TestServerFullOfIdle: who has been idle for longest makes room for others.
-func TestServerFullOfIdle(t *testing.T) {
+// TestFullOfIdle: who has been idle for longest makes room for others.
+func TestFullOfIdle(t *testing.T) {
 	p := startWith(t, fourPlaces)
 	var clients []*peer
 	for i := range 6 {
@@ -704,8 +704,8 @@ func TestServerFullOfIdle(t *testing.T) {
 	}
 }
 
-// TestServerFullOfBusy: if nobody is idle, newcomers wait until one leaves.
-func TestServerFullOfBusy(t *testing.T) {
+// TestFullOfBusy: if nobody is idle, newcomers wait until one leaves.
+func TestFullOfBusy(t *testing.T) {
 	p := startWith(t, fourPlaces)
 	busy := hold(t, p, 4)
 	newcomers := hold(t, p, 2)
@@ -724,9 +724,9 @@ func TestServerFullOfBusy(t *testing.T) {
 	}
 }
 
-// TestServerStopped stops the server for longer than its time limits, as Ctrl-Z
+// TestStoppedServer stops the server for longer than its time limits, as Ctrl-Z
 // and fg do. Whoever was in time, or took bytes meanwhile, is served on.
-func TestServerStopped(t *testing.T) {
+func TestStoppedServer(t *testing.T) {
 	const late = "after a stop, the clock says that the client is late, and " +
 		"the server does not look once more before it believes that"
 	dir, want := largeFile(t)
