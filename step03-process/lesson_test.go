@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -178,4 +179,91 @@ func (p *program) children(t *testing.T) []string {
 		}
 	}
 	return states
+}
+
+// TestLessonStrangers: a process can have children that it did not start, such
+// as those of the shell that became this program. They have no slot to give
+// back.
+func TestLessonStrangers(t *testing.T) {
+	step := command(t, "-addr", "127.0.0.1:0")
+	cmd := exec.Command("sh", append([]string{"-c",
+		`sleep 0.1 & sleep 0.1 & exec "$0" "$@"`}, step.Args...)...)
+	cmd.Env = step.Env
+	p := run(t, cmd)
+	const cause = "the end of a child that has no slot gives one back, and " +
+		"waits for that with the lock held"
+	waitFor(t, "the server to wait for two children that it did not start\n"+
+		"likely cause: "+cause,
+		func() bool { return len(p.children(t)) == 0 })
+	for range 3 {
+		p.get(t, "/", cause)
+	}
+}
+
+// TestLessonSameDirectory: every child serves the directory that was opened at
+// the start, whatever has its name by now.
+func TestLessonSameDirectory(t *testing.T) {
+	const cause = "each child opens the directory anew, by its name"
+	dir := filepath.Join(t.TempDir(), "site")
+	page := filepath.Join(dir, "index.html")
+	writeFile(t, page, "<p>one")
+	p := start(t, "-dir", dir)
+	if err := os.Rename(dir, dir+"-before"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := p.get(t, "/", cause); got.body != "<p>one" {
+			t.Fatalf("the directory has a new name, but a child serves "+
+				"another one: %v\nlikely cause: %s", got, cause)
+		}
+		writeFile(t, page, "<p>two") // another directory with the old name
+	}
+	if err := os.RemoveAll(dir + "-before"); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.get(t, "/", cause); got.status != 404 {
+		t.Errorf("the directory was deleted, expected 404, got: %v", got)
+	}
+}
+
+// TestLessonSameProgram: every child runs the program that its parent runs,
+// whatever has its name by now (Linux only).
+func TestLessonSameProgram(t *testing.T) {
+	if _, err := os.Stat("/proc/self/exe"); err != nil {
+		t.Skip("this system has no name for the program that runs")
+	}
+	// A link, no copy: a file that was just written may still be open for
+	// writing in a child of the tests, and could not be run.
+	name := filepath.Join(t.TempDir(), "server")
+	if err := os.Link(os.Args[0], name); err != nil {
+		t.Skipf("cannot give this program a second name: %v", err)
+	}
+	cmd := command(t, "-addr", "127.0.0.1:0")
+	cmd.Path, cmd.Args[0] = name, name
+	p := run(t, cmd)
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	p.get(t, "/", "the program is started by its name, which is gone")
+	writeFile(t, name, "no program")
+	p.get(t, "/", "the program is started by its name, which another file has")
+}
+
+// TestLessonName: ps -C finds the children by the name of the step.
+func TestLessonName(t *testing.T) {
+	if _, err := os.Stat("/proc/self/comm"); err != nil {
+		t.Skip("this system does not let a process choose its name")
+	}
+	p := start(t)
+	hold(t, p, 1)
+	parent := strconv.Itoa(p.cmd.Process.Pid)
+	waitFor(t, "a child that ps -C "+step+" lists\nlikely cause: it has the "+
+		"name of the file that it was started from", func() bool {
+		// Without such a process, ps fails.
+		out, err := exec.Command("ps", "-C", step, "-o", "ppid=").Output()
+		if errors.Is(err, exec.ErrNotFound) {
+			t.Skip("there is no ps on this machine")
+		}
+		return slices.Contains(strings.Fields(string(out)), parent)
+	})
 }
