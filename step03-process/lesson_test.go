@@ -257,10 +257,11 @@ func TestLessonName(t *testing.T) {
 	p := start(t)
 	hold(t, p, 1)
 	parent := strconv.Itoa(p.cmd.Process.Pid)
-	waitFor(t, "a child that ps -C "+step+" lists\nlikely cause: it has the "+
-		"name of the file that it was started from", func() bool {
+	waitFor(t, "a child that ps -C step03-process lists\nlikely cause: it has "+
+		"the name of the file that it was started from", func() bool {
 		// Without such a process, ps fails.
-		out, err := exec.Command("ps", "-C", step, "-o", "ppid=").Output()
+		out, err := exec.Command("ps", "-C", "step03-process", "-o",
+			"ppid=").Output()
 		if errors.Is(err, exec.ErrNotFound) {
 			t.Skip("there is no ps on this machine")
 		}
