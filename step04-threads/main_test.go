@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 		runServer()
 	}
 	flag.Parse()
-	stopEarly, all := "true", true
+	// Two runs would report the coverage of half the tests each.
+	stopEarly, all := "true", testing.CoverMode() == ""
 	flag.Visit(func(f *flag.Flag) { // those that are set
 		switch f.Name {
 		case "test.failfast":
