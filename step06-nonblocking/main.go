@@ -35,7 +35,8 @@ func main() {
 	}
 	s.announce(bound)
 
-	l := loop{listener: listener, conns: newConns(s), places: maxConns()}
+	l := loop{listener: listener, conns: newConns(s), places: maxConns(),
+		newcomer: -1}
 	for {
 		l.turn(time.Now())
 	}
@@ -46,6 +47,7 @@ type loop struct {
 	listener int
 	conns    *conns
 	places   int       // how many connections there may be at once
+	newcomer int       // accepted, but there is no place for it; -1: nobody
 	resume   time.Time // when to accept again, after a pause
 	warned   bool      // that clients have to wait
 	yielded  time.Time // when the Go runtime last had its turn
@@ -69,30 +71,34 @@ func (l *loop) turn(now time.Time) {
 	l.yield()
 }
 
-// acceptAll takes the clients that wait in the backlog, while there is room.
+// acceptAll takes the clients that wait in the backlog, while there is a place
+// for each. A newcomer who finds none is the first to get the next one.
 func (l *loop) acceptAll() {
 	for range turnAccepts {
-		full := len(l.conns.byFD) >= l.places
-		longestIdle := l.conns.first(idle)
-		if full && longestIdle == nil {
-			l.pause("all %d places for connections are taken", l.places)
-			return
+		if l.newcomer < 0 {
+			fd, err := accept(l.listener)
+			if err == syscall.EAGAIN {
+				l.warned = false // nobody waits any more
+				return
+			}
+			if err != nil {
+				// Most likely EMFILE: all descriptors are taken, until a file
+				// is closed. Those who have a connection are served on.
+				l.pause("accept: %v", err)
+				return
+			}
+			l.newcomer = fd
 		}
-		fd, err := accept(l.listener)
-		if err == syscall.EAGAIN {
-			l.warned = false // nobody waits any more
-			return
-		}
-		if err != nil {
-			// Most likely EMFILE: all descriptors are taken, until a file or a
-			// connection is closed. Those who have one are served on.
-			l.pause("accept: %v", err)
-			return
-		}
-		if full {
+		if len(l.conns.byFD) >= l.places {
+			longestIdle := l.conns.first(idle)
+			if longestIdle == nil {
+				l.pause("all %d places for connections are taken", l.places)
+				return
+			}
 			l.conns.close(longestIdle, errRoom)
 		}
-		l.conns.add(fd)
+		l.conns.add(l.newcomer)
+		l.newcomer = -1
 	}
 }
 
@@ -100,7 +106,7 @@ func (l *loop) acceptAll() {
 func (l *loop) pause(format string, args ...any) {
 	l.resume = l.conns.now.Add(acceptPause)
 	if !l.warned {
-		warn(format+"; who comes now has to wait", args...)
+		warn(format+"; new clients have to wait", args...)
 		l.warned = true
 	}
 }

@@ -23,7 +23,8 @@ func parseFlags() (addr string, s *server) {
 		"serve this `directory` instead of the built-in pages")
 	flags.Func("delay", "take this `time` to prepare each response, such as "+
 		"200ms or 1s", s.setDelay)
-	flags.BoolVar(&s.quiet, "quiet", false, "print only the first line and what failed")
+	flags.BoolVar(&s.quiet, "quiet", false,
+		"print only the first line and what failed")
 	parseArgs(flags)
 	if _, port, err := net.SplitHostPort(addr); err != nil || port == "" {
 		fatal("-addr %q is not of the form host:port", addr)

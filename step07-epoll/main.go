@@ -41,7 +41,7 @@ func main() {
 		fatal("cannot use epoll: %v", err)
 	}
 	l := loop{epoll: epoll, listener: listener, conns: newConns(s),
-		places: maxConns()}
+		places: maxConns(), newcomer: -1}
 	err = l.watch(syscall.EPOLL_CTL_ADD, listener, syscall.EPOLLIN)
 	if err != nil {
 		fatal("cannot watch the listener: %v", err)
@@ -64,6 +64,7 @@ type loop struct {
 	listener int
 	conns    *conns
 	places   int       // how many connections there may be at once
+	newcomer int       // accepted, but there is no place for it; -1: nobody
 	resume   time.Time // when to accept again, after a pause; zero: no pause
 	warned   bool      // that clients have to wait
 	yielded  time.Time // when the Go runtime last had its turn
@@ -83,18 +84,17 @@ func (l *loop) turn(now time.Time, events []syscall.EpollEvent) {
 		}
 	}
 	// Try before giving up: perhaps there were more events than fit into one
-	// call. Or there is a little room to write: epoll tells of it only when a
-	// third of the send buffer is free.
+	// call. Or there is room to write: epoll does not tell of all of it.
 	for c := l.conns.due(now); c != nil; c = l.conns.due(now) {
 		l.serve(c)
+		l.fill(c)
 		if l.conns.due(now) == c {
 			l.conns.giveUp(c)
 		}
 	}
-	if newcomers {
+	if newcomers || l.pauseEnds() {
 		l.acceptAll()
 	}
-	l.endPause()
 	l.yield()
 }
 
@@ -116,6 +116,20 @@ func (l *loop) serve(c *conn) {
 	err := l.watch(syscall.EPOLL_CTL_MOD, c.fd, events)
 	if err != nil {
 		l.conns.close(c, err)
+	}
+}
+
+// fill gives the kernel as much of a response as it takes. It takes bytes as
+// long as there is any room, but epoll tells of room only when a third of the
+// send buffer is free. To put one chunk after the other into that third would
+// look for minutes as if the client took them. 64 chunks are 2 MiB, which is
+// more than a third of the largest buffer that Linux usually allows.
+func (l *loop) fill(c *conn) {
+	for range 64 {
+		if c.state != writing || len(c.out) > 0 {
+			return
+		}
+		l.serve(c)
 	}
 }
 
@@ -141,35 +155,44 @@ func (l *loop) timeout() int {
 	return max(0, int(time.Until(next).Milliseconds())+1)
 }
 
-// acceptAll takes the clients that wait in the backlog, while there is room.
+// acceptAll takes the clients that wait in the backlog, while there is a place
+// for each. A newcomer who finds none is the first to get the next one.
 func (l *loop) acceptAll() {
 	for range turnAccepts {
-		full := len(l.conns.byFD) >= l.places
-		longestIdle := l.conns.first(idle)
-		if full && longestIdle == nil {
-			l.pause("all %d places for connections are taken", l.places)
-			return
+		if l.newcomer < 0 {
+			fd, err := accept(l.listener)
+			if err == syscall.EAGAIN {
+				l.warned = false // nobody waits any more
+				return
+			}
+			if err != nil {
+				// Most likely EMFILE: all descriptors are taken, until a file
+				// is closed. Those who have a connection are served on.
+				l.pause("accept: %v", err)
+				return
+			}
+			l.newcomer = fd
 		}
-		fd, err := accept(l.listener)
-		if err == syscall.EAGAIN {
-			l.warned = false // nobody waits any more
-			return
-		}
-		if err != nil {
-			// Most likely EMFILE: all descriptors are taken, until a file or a
-			// connection is closed. Those who have one are served on.
-			l.pause("accept: %v", err)
-			return
-		}
-		if full {
+		if len(l.conns.byFD) >= l.places {
+			longestIdle := l.conns.first(idle)
+			if longestIdle == nil {
+				l.pause("all %d places for connections are taken", l.places)
+				return
+			}
 			l.conns.close(longestIdle, errRoom)
 		}
-		c := l.conns.add(fd)
-		err = l.watch(syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN)
-		if err != nil {
-			// The system watches no more for this user: refuse this client.
-			l.conns.close(c, err)
-		}
+		l.add(l.newcomer)
+		l.newcomer = -1
+	}
+}
+
+// add makes a connection of an accepted socket, and lets epoll watch it.
+func (l *loop) add(fd int) {
+	c := l.conns.add(fd)
+	err := l.watch(syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN)
+	if err != nil {
+		// The system watches no more for this user: refuse this client.
+		l.conns.close(c, err)
 	}
 }
 
@@ -180,22 +203,23 @@ func (l *loop) pause(format string, args ...any) {
 	// It is watched, or nobody would have asked to accept.
 	_ = syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_DEL, l.listener, nil)
 	if !l.warned {
-		warn(format+"; who comes now has to wait", args...)
+		warn(format+"; new clients have to wait", args...)
 		l.warned = true
 	}
 }
 
-// endPause accepts again, if a pause is over.
-func (l *loop) endPause() {
+// pauseEnds reports whether a pause has just ended: it is time to try again.
+func (l *loop) pauseEnds() bool {
 	if l.resume.IsZero() || l.conns.now.Before(l.resume) {
-		return
+		return false
 	}
 	err := l.watch(syscall.EPOLL_CTL_ADD, l.listener, syscall.EPOLLIN)
 	if err != nil {
 		l.resume = l.conns.now.Add(acceptPause)
-		return
+		return false
 	}
 	l.resume = time.Time{}
+	return true
 }
 
 // yield lets the Go runtime have a turn. Its monitor thread looks every 20 µs
