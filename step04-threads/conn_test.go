@@ -48,6 +48,15 @@ type pipe struct{ net.Conn }
 
 func (pipe) CloseWrite() error { return nil }
 
+// SetReadDeadline does not mind that the other end has closed: a socket does
+// not either.
+func (p pipe) SetReadDeadline(t time.Time) error {
+	if err := p.Conn.SetReadDeadline(t); err != io.ErrClosedPipe {
+		return err
+	}
+	return nil
+}
+
 // outcome is what readRequest returns, and when.
 type outcome struct {
 	method, path string
