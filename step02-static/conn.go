@@ -13,7 +13,7 @@ import (
 )
 
 // client is a connection as this file needs it. It is an interface, so that
-// others than this program can do the waiting: *net.TCPConn fits as well.
+// *net.TCPConn fits, too: there, the Go runtime does the waiting.
 type client interface {
 	io.ReadWriteCloser
 	SetReadDeadline(time.Time) error
@@ -38,9 +38,9 @@ var (
 	drainTime = 2 * time.Second
 )
 
-// maxWaits is how many waits sendTime consists of. Ten short ones, and not a
-// single long one: while this program is stopped (Ctrl-Z), no more than one of
-// them passes.
+// maxWaits is how many waits sendTime consists of. While this program is
+// stopped (Ctrl-Z), the clock runs on, and the wait under way is over. With ten
+// of them, nine are left to the client.
 const maxWaits = 10
 
 // Why a connection ended that did not end well: the log says so.
@@ -51,8 +51,8 @@ var (
 )
 
 // serve answers one request on connection number connNo, and sends no more
-// after that: to wait for a next request would keep what serves this client
-// from all others. The client may not have the response yet: drain follows.
+// after that: to wait for a next request of this client would keep all others
+// out. The client may not have the response yet: drain follows.
 func (s *server) serve(c client, connNo int) {
 	req, p, err := readRequest(c)
 	if err == nil {

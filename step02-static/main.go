@@ -34,8 +34,9 @@ func main() {
 		c := &socket{fd: accept(listener)}
 		s.serve(c, connNo)
 		// This client takes its response now. To wait for that would keep the
-		// next one waiting too. So drain the one before the last four: it has
-		// had time enough, and there is most likely nothing to wait for.
+		// next one waiting too. So we leave four connections to their clients,
+		// and drain the oldest of them when a fifth comes: most likely, there
+		// is nothing to wait for any more.
 		if len(taking) == cap(taking) {
 			drain(<-taking)
 		}

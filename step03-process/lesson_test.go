@@ -26,6 +26,19 @@ func TestLesson(t *testing.T) {
 			"\nproblem: %v\nlikely cause: the server serves one client after "+
 			"the other", got, err)
 	}
+	// Now a child has ended. The first one is still there, and says nothing.
+	waitFor(t, "the parent to wait for the child of the second client\n"+
+		"likely cause: nobody waits for children that have ended",
+		func() bool { return len(p.children(t)) == 1 })
+	third := p.dial(t)
+	third.limit = 3 * time.Second
+	third.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	if got, err := third.tryReceive("GET"); err != nil {
+		t.Errorf("a first client says nothing, a second was served. A third "+
+			"sent: GET /\ncame: %v\nproblem: %v\nlikely cause: the parent "+
+			"waits for a child that still runs (without WNOHANG), and starts "+
+			"nobody meanwhile", got, err)
+	}
 }
 
 // TestLessonProcesses: 30 clients at a time are served by 30 processes.

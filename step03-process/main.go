@@ -70,11 +70,9 @@ func newParent(s *server) *parent {
 	p := &parent{program: executable(), args: os.Args, pids: map[int]bool{},
 		slots: make(chan bool, maxProcesses)}
 	if d, ok := s.site.(directory); ok {
-		// Children inherit the working directory. So all of them serve the
-		// one that is there now, even if another one takes its name.
-		if err := os.Chdir(d.root.Name()); err != nil {
-			fatal("cannot serve %s: %v", d.root.Name(), err)
-		}
+		// Children inherit the working directory. So all of them serve this
+		// directory, even if another one is given its name later.
+		enter(d.root)
 		p.args = append(p.args, "-dir", ".")
 	}
 	ended := make(chan os.Signal, 1)
@@ -84,6 +82,19 @@ func newParent(s *server) *parent {
 	signal.Notify(stopped, syscall.SIGINT, syscall.SIGTERM)
 	go p.stop(stopped)
 	return p
+}
+
+// enter makes a directory that is open the working directory.
+func enter(root *os.Root) {
+	dir, err := root.Open(".")
+	if err == nil {
+		err = dir.Chdir()
+	}
+	if err != nil {
+		fatal("cannot enter %s: %v", root.Name(), err)
+	}
+	// It was open for reading only: closing it can lose nothing.
+	dir.Close()
 }
 
 // executable returns the file of this program. Linux gives the very file that
@@ -103,8 +114,8 @@ func executable() string {
 // start starts this program again, as a child that serves one connection. C
 // would fork here; a Go program has several threads, and fork copies only one.
 func (p *parent) start(fd, connNo int) {
-	// A child that ends at once must not be waited for before its pid is known:
-	// its slot would be lost. So the lock holds reap back.
+	// Wait4 must not find a child before its pid is known here: its slot would
+	// be lost. So the lock holds waitForOne back until then.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	pid, err := syscall.ForkExec(p.program, p.args, &syscall.ProcAttr{
@@ -133,6 +144,8 @@ func (p *parent) reap(ended chan os.Signal) {
 func (p *parent) waitForOne() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// WNOHANG: do not wait for children that still run. Nobody could be started
+	// meanwhile, since we hold the lock.
 	pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 	if err == syscall.EINTR {
 		return true // a signal came: try again

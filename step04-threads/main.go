@@ -32,7 +32,8 @@ func main() {
 	for connNo := 1; ; connNo++ {
 		slots <- true // waits while no slot is free
 		c := &socket{fd: accept(listener)}
-		// No close here: the descriptor is the same one in both threads.
+		// No close here: threads share their descriptors. It would close the
+		// connection of the thread that serves it.
 		go func() {
 			// Reserves a thread for this goroutine, which never unlocks it: so
 			// the thread ends with the goroutine. Without this line, Go would

@@ -49,8 +49,8 @@ func (s *server) prepare(req *request, p *problem) response {
 }
 
 // work takes the time that -delay says, and stands for what other servers do
-// for a response: ask a database, or make a page. While a thread works, it does
-// nothing else. If it is the only one, all clients wait.
+// for a response: draw a picture, or make a page. It is a sleep, and keeps the
+// thread that serves, unless the Go runtime may give that to another goroutine.
 func (s *server) work() (took time.Duration) {
 	if s.delay == 0 {
 		return 0

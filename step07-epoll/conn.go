@@ -33,9 +33,9 @@ const maxChunk = 32 << 10
 // Then the others have their turn.
 const turnRequests = 4
 
-// maxWaits is how many times in a row the time limit of writing may pass. Ten
-// short waits, and not a single long one: while this program is stopped
-// (Ctrl-Z), no more than one of them passes.
+// maxWaits is how many times in a row the time limit of writing may pass. While
+// this program is stopped (Ctrl-Z), the clock runs on, and the wait under way is
+// over. With ten of them, nine are left to the client.
 const maxWaits = 10
 
 // timeLimits are how long a connection may be in a state. It is a variable so
