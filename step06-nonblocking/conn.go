@@ -34,8 +34,8 @@ const maxChunk = 32 << 10
 const turnRequests = 4
 
 // maxWaits is how many times in a row the time limit of writing may pass. While
-// this program is stopped (Ctrl-Z), the clock runs on, and the wait under way is
-// over. With ten of them, nine are left to the client.
+// this program is stopped (Ctrl-Z), the clock runs on, and the wait under way
+// is over. With ten of them, nine are left to the client.
 const maxWaits = 10
 
 // timeLimits are how long a connection may be in a state. It is a variable so

@@ -5,8 +5,8 @@
 // sleeps. An idle server takes no time, however many clients are connected.
 //
 // See it: strace -p PID -e '/epoll_p?wait', with the pid that the first line
-// names, and step 6 beside it in top. Read on in turn, below; conn.go is that of
-// step 6.
+// names, and step 6 beside it in top. Read on in turn, below; conn.go is that
+// of step 6.
 package main
 
 import (
