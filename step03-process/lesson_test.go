@@ -221,6 +221,7 @@ func TestLessonSameDirectory(t *testing.T) {
 	page := filepath.Join(dir, "index.html")
 	writeFile(t, page, "<p>one")
 	p := start(t, "-dir", dir)
+	p.get(t, "/") // now the start is over
 	if err := os.Rename(dir, dir+"-before"); err != nil {
 		t.Fatal(err)
 	}
