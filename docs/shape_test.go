@@ -35,6 +35,7 @@ var versions = map[string]string{
 	"html":             ".AAAAAA",
 	"main_test.go":     "ABBBBBB",
 	"conn_test.go":     ".AAAABB",
+	"loop_test.go":     ".....AB",
 	"http_test.go":     ".AAAAAA",
 	"site_test.go":     ".AAAAAA",
 	"lesson_test.go":   ".ABCDEF",

@@ -29,17 +29,9 @@ func main() {
 			addr, err)
 	}
 	s.announce(bound)
-	taking := make(chan client, 4)
 	for connNo := 1; ; connNo++ {
 		c := &socket{fd: accept(listener)}
 		s.serve(c, connNo)
-		// This client takes its response now. To wait for that would keep the
-		// next one waiting too. So we leave four connections to their clients,
-		// and drain the oldest of them when a fifth comes: most likely, there
-		// is nothing to wait for any more.
-		if len(taking) == cap(taking) {
-			drain(<-taking)
-		}
-		taking <- c
+		drain(c)
 	}
 }

@@ -28,7 +28,7 @@ func TestLesson(t *testing.T) {
 	}
 	// Now a child has ended. The first one is still there, and says nothing.
 	waitFor(t, "the parent to wait for the child of the second client\n"+
-		"likely cause: nobody waits for children that have ended",
+		"likely cause: zombies, which have ended and are not waited for",
 		func() bool { return len(p.children(t)) == 1 })
 	third := p.dial(t)
 	third.limit = 3 * time.Second

@@ -657,6 +657,19 @@ func TestServerRequests(t *testing.T) {
 	}
 }
 
+// TestServerHeldClients ends its requests later, one client after the other.
+func TestServerHeldClients(t *testing.T) {
+	p := start(t)
+	for n, c := range hold(t, p, 3) {
+		got := c.finish(t, "a request that is not complete keeps others out")
+		if got.status != 200 {
+			t.Fatalf("client %d sent its last line, and got: %v\nlikely "+
+				"cause: the server does not wait for the rest of a request",
+				n+1, got)
+		}
+	}
+}
+
 func TestServerFragments(t *testing.T) {
 	p := start(t)
 	c := p.dial(t)

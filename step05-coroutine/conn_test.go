@@ -339,6 +339,15 @@ func TestLateBytes(t *testing.T) {
 	}
 }
 
+// TestUpload sends far more than the server wants, and only then reads.
+func TestUpload(t *testing.T) {
+	p := start(t)
+	c := p.dial(t)
+	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 8000000\r\n" +
+		"\r\n" + strings.Repeat("x", 8_000_000))
+	c.receive("POST", "nobody reads what the client sends, so it waits")
+}
+
 // TestStoppedServer stops the server for longer than its time limits, as Ctrl-Z
 // and fg do. Whoever was in time, or took bytes meanwhile, is served on.
 func TestStoppedServer(t *testing.T) {

@@ -49,7 +49,7 @@ type loop struct {
 	places   int       // how many connections there may be at once
 	newcomer int       // accepted, but there is no place for it; -1: nobody
 	resume   time.Time // when to accept again, after a pause
-	warned   bool      // that clients have to wait
+	waiting  time.Time // when clients last had to wait
 	yielded  time.Time // when the Go runtime last had its turn
 }
 
@@ -78,8 +78,7 @@ func (l *loop) acceptAll() {
 		if l.newcomer < 0 {
 			fd, err := accept(l.listener)
 			if err == syscall.EAGAIN {
-				l.warned = false // nobody waits any more
-				return
+				return // nobody waits
 			}
 			if err != nil {
 				// Most likely EMFILE: all descriptors are taken, until a file
@@ -92,7 +91,7 @@ func (l *loop) acceptAll() {
 		if len(l.conns.byFD) >= l.places {
 			longestIdle := l.conns.first(idle)
 			if longestIdle == nil {
-				l.pause("all %d places for connections are taken", l.places)
+				l.say("all %d places for connections are taken", l.places)
 				return
 			}
 			l.conns.close(longestIdle, errRoom)
@@ -105,10 +104,15 @@ func (l *loop) acceptAll() {
 // pause stops accepting for a while: new clients wait in the backlog.
 func (l *loop) pause(format string, args ...any) {
 	l.resume = l.conns.now.Add(acceptPause)
-	if !l.warned {
+	l.say(format, args...)
+}
+
+// say warns that clients have to wait: once, and again after a calm minute.
+func (l *loop) say(format string, args ...any) {
+	if l.conns.now.Sub(l.waiting) > time.Minute {
 		warn(format+"; new clients have to wait", args...)
-		l.warned = true
 	}
+	l.waiting = l.conns.now
 }
 
 // yield lets the Go runtime have a turn. Its monitor thread looks every 20 µs

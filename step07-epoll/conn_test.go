@@ -724,6 +724,24 @@ func TestFullOfBusy(t *testing.T) {
 	}
 }
 
+// TestFullOfShort: as soon as a place is free, the next client gets it.
+func TestFullOfShort(t *testing.T) {
+	p := startWith(t, fourPlaces)
+	busy := hold(t, p, 4)
+	began := time.Now()
+	for range 80 {
+		busy = append(busy, hold(t, p, 1)...) // waits
+		busy[0].finish(t)
+		busy = busy[1:]
+	}
+	// If the server paused when it is full, that would be 5 s.
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("80 clients took turns in 4 places, and needed %v\n"+
+			"likely cause: when a place gets free, the server does not accept "+
+			"the next client at once", took)
+	}
+}
+
 // TestStoppedServer stops the server for longer than its time limits, as Ctrl-Z
 // and fg do. Whoever was in time, or took bytes meanwhile, is served on.
 func TestStoppedServer(t *testing.T) {

@@ -67,7 +67,7 @@ type loop struct {
 	places   int       // how many connections there may be at once
 	newcomer int       // accepted, but there is no place for it; -1: nobody
 	resume   time.Time // when to accept again, after a pause; zero: no pause
-	warned   bool      // that clients have to wait
+	waiting  time.Time // when clients last had to wait
 	yielded  time.Time // when the Go runtime last had its turn
 }
 
@@ -127,7 +127,7 @@ func (l *loop) serve(c *conn) {
 // more than a third of the largest buffer that Linux usually allows.
 func (l *loop) fill(c *conn) {
 	for range 64 {
-		if c.state != writing || len(c.out) > 0 {
+		if c.state != writing || c.left == 0 || len(c.out) > 0 {
 			return
 		}
 		l.serve(c)
@@ -163,8 +163,7 @@ func (l *loop) acceptAll() {
 		if l.newcomer < 0 {
 			fd, err := accept(l.listener)
 			if err == syscall.EAGAIN {
-				l.warned = false // nobody waits any more
-				return
+				return // nobody waits
 			}
 			if err != nil {
 				// Most likely EMFILE: all descriptors are taken, until a file
@@ -203,15 +202,23 @@ func (l *loop) pause(format string, args ...any) {
 	l.resume = l.conns.now.Add(acceptPause)
 	// It is watched, or nobody would have asked to accept.
 	_ = syscall.EpollCtl(l.epoll, syscall.EPOLL_CTL_DEL, l.listener, nil)
-	if !l.warned {
-		warn(format+"; new clients have to wait", args...)
-		l.warned = true
-	}
+	l.say(format, args...)
 }
 
-// pauseEnds reports whether a pause has just ended: it is time to try again.
+// say warns that clients have to wait: once, and again after a calm minute.
+func (l *loop) say(format string, args ...any) {
+	if l.conns.now.Sub(l.waiting) > time.Minute {
+		warn(format+"; new clients have to wait", args...)
+	}
+	l.waiting = l.conns.now
+}
+
+// pauseEnds reports whether a pause has just ended: it is time to try again, or
+// there is a place for the newcomer.
 func (l *loop) pauseEnds() bool {
-	if l.resume.IsZero() || l.conns.now.Before(l.resume) {
+	room := l.newcomer >= 0 && (len(l.conns.byFD) < l.places ||
+		l.conns.first(idle) != nil)
+	if l.resume.IsZero() || !room && l.conns.now.Before(l.resume) {
 		return false
 	}
 	err := l.watch(syscall.EPOLL_CTL_ADD, l.listener, syscall.EPOLLIN)
